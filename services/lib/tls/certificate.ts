@@ -81,7 +81,9 @@ function build(request: CertificateRequest, issuer: Buffer, issuerKeyId: Buffer,
         ext.basicConstraints(request.ca),
         ...(request.ca ? [ext.subjectKeyIdentifier(ext.keyIdOf(request.publicKey))] : []),
         ext.authorityKeyIdentifier(issuerKeyId),
-        ...(hasNames ? [ext.subjectAltName(request.names, isSubjectEmpty)] : []),
+        ...(hasNames
+          ? [ext.subjectAltName(request.names, isSubjectEmpty || (request.names.uris ?? []).length > 0)]
+          : []),
       ),
     ),
   );
