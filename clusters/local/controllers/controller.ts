@@ -1,6 +1,6 @@
 // What a controller is: caches it reads, events that enqueue keys, and a reconcile that may be called at any time.
 import type { KubeClient } from '#lib/kube/client.ts';
-import { isAlreadyExists, isConflict } from '#lib/kube/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, KubeError } from '#lib/kube/errors.ts';
 import type { Informer } from '#lib/kube/informer.ts';
 import { type KubeObject, keyOf, type ResourceRef } from '#lib/kube/object.ts';
 import type { EventRecorder } from './event-recorder.ts';
@@ -36,9 +36,8 @@ export async function startController(controller: Controller, context: Controlle
   const queue = new WorkQueue({
     workers: controller.workers ?? 4,
     work: (key) => controller.reconcile(key),
-    // A conflict is the normal answer to acting on a cache that lags: silent, retried.
     onError: (key, error) => {
-      if (isConflict(error) || isAlreadyExists(error)) return;
+      if (isLag(error)) return;
       context.log(`${controller.name} ${key}: ${(error as Error).message}`);
     },
     signal: context.signal,
@@ -46,6 +45,13 @@ export async function startController(controller: Controller, context: Controlle
   controller.wire((key, afterMs) => queue.add(key, afterMs));
   await Promise.all(controller.watches.map((ref) => context.informers.of(ref).synced));
   queue.start();
+}
+
+/** Refusals that are the normal answer to acting on a cache that lags: retried without a word. */
+function isLag(error: unknown): boolean {
+  if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) return true;
+  const causes = error instanceof KubeError ? (error.status.details?.causes ?? []) : [];
+  return causes.some(({ reason }) => reason === 'NamespaceTerminating');
 }
 
 /** Enqueues each object of the informer under its own key. */

@@ -5,7 +5,7 @@ import { deployments, pods, replicaSets } from '#lib/kube/refs.ts';
 import { claim } from './claim.ts';
 import { type Controller, type ControllerContext, enqueueOwner, enqueueSelf } from './controller.ts';
 import { deadlineAt, isComplete, toDeploymentStatus } from './deployment-status.ts';
-import type { Deployment, DeploymentStatus, Pod, PodTemplate, ReplicaSet } from './objects.ts';
+import type { Deployment, Pod, PodTemplate, ReplicaSet } from './objects.ts';
 import { PendingWrites } from './pending-writes.ts';
 import { UNSETTLED_MS } from './pod-control.ts';
 import { isPodTerminal } from './pod-state.ts';

@@ -61,8 +61,9 @@ async function deleteAll(context: ControllerContext, ref: ServedResource, namesp
         await client.delete(ref, metadata, { propagationPolicy: 'Background', signal }).catch(ignoreNotFound);
       }
     }
-    if (pending.length === 0) return items.length;
-    return (await client.listAll(ref, { namespace, signal })).items.length;
+    // What was there counts even if it went at once: only a pass that finds nothing at all ends the namespace, so
+    // that whatever was admitted just before the deletion became known is caught by the next pass.
+    return items.length;
   } catch (error) {
     // A resource type that vanished meanwhile has no content; a list that expired is read again next time.
     if (isNotFound(error) || (error instanceof KubeError && error.code === 405)) return 0;
