@@ -1,0 +1,55 @@
+// The cluster's network namespace: no default route, guards for the private ranges, one node address.
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+
+async function ip(...args: string[]): Promise<void> {
+  await run('ip', args, { env });
+}
+
+/** Ranges that a packet must never leave the machine by; specific routes stand before them. */
+const guarded = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '169.254.0.0/16'];
+
+/** The address of the node that everything in the cluster reaches the API server by. */
+export const nodeAddress = (index: number): string => `172.30.0.${index + 1}`;
+
+/** The name of the cluster's namespace; pods' namespaces are `<name>-<pod>`. */
+export const namespaceName = (instance: string): string => `rig-${instance}`;
+
+export const namespacePath = (name: string): string => `/run/netns/${name}`;
+
+/** Makes the namespace, or leaves it as it is where it stands already. */
+export async function createClusterNamespace(instance: string, nodes: number): Promise<string> {
+  const name = namespaceName(instance);
+  const existing = await namespaces();
+  if (!existing.includes(name)) await ip('netns', 'add', name);
+  const inside = (...args: string[]) => ip('-n', name, ...args);
+  await inside('link', 'set', 'lo', 'up');
+  // Guards first: from here on nothing can follow a route that is not there yet.
+  for (const range of guarded) await inside('route', 'replace', 'unreachable', range, 'metric', '4000');
+  await inside('link', 'add', 'rig0', 'type', 'dummy').catch(() => undefined);
+  await inside('link', 'set', 'rig0', 'up');
+  for (let node = 0; node < nodes; node++) await inside('address', 'replace', `${nodeAddress(node)}/32`, 'dev', 'rig0');
+  await run('nsenter', [`--net=${namespacePath(name)}`, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'], { env });
+  return name;
+}
+
+/** Names of all network namespaces that `ip netns` knows. */
+export async function namespaces(): Promise<string[]> {
+  try {
+    return await readdir('/run/netns');
+  } catch {
+    return [];
+  }
+}
+
+/** Removes the cluster's namespace and every pod's; their links and rules go with them. */
+export async function deleteNamespaces(instance: string): Promise<void> {
+  const name = namespaceName(instance);
+  for (const found of await namespaces()) {
+    if (found === name || found.startsWith(`${name}-`)) await ip('netns', 'delete', found).catch(() => undefined);
+  }
+}
