@@ -1,7 +1,19 @@
 // Programs of a local environment as bundles under its state directory, beside a Node of their own: a running mesh must
 // survive an install that replaces node_modules.
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, linkSync, copyFileSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  linkSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { programs as appPrograms } from '../apps/programs.ts';
 import { root } from './paths.ts';
@@ -12,7 +24,7 @@ const programs: Readonly<Record<string, string>> = {
   'local-api': 'clusters/local/api/main.ts',
   'local-controllers': 'clusters/local/controllers/main.ts',
   'local-node': 'clusters/local/node/main.ts',
-  ...appPrograms,
+  ...Object.fromEntries(appPrograms.map((it) => [it.name, it.entry])),
 };
 
 /** Packages with native parts stay outside of the bundles and are copied beside them. */
@@ -36,7 +48,9 @@ export async function bundlePrograms(folder: string): Promise<void> {
     minifyWhitespace: true,
     sourcemap: false,
     logLevel: 'silent',
-    banner: { js: "import{createRequire as __rigRequire}from'node:module';const require=__rigRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as __rigRequire}from'node:module';const require=__rigRequire(import.meta.url);",
+    },
   });
   for (const file of result.outputFiles) {
     const next = `${file.path}.${process.pid}.tmp`;

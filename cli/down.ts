@@ -10,7 +10,8 @@ import { homeOf, instanceOf, localPaths } from './paths.ts';
 const graceMs = 30_000;
 
 export async function down(environment: string): Promise<void> {
-  if (environment !== 'local' && process.env['RIG_HOME'] === undefined) throw new Failure(`'down ${environment}' is not there yet: only local is`);
+  if (environment !== 'local' && process.env['RIG_HOME'] === undefined)
+    throw new Failure(`'down ${environment}' is not there yet: only local is`);
   const home = homeOf(environment);
   if (!existsSync(home)) {
     process.stdout.write(`${environment} is not up: nothing to do\n`);
@@ -59,7 +60,8 @@ function tryKill(pid: number, signal: NodeJS.Signals): void {
 
 async function gone(pids: readonly number[], withinMs: number): Promise<void> {
   const end = Date.now() + withinMs;
-  while (Date.now() < end && pids.some((pid) => existsSync(`/proc/${pid}`))) await new Promise((resolve) => setTimeout(resolve, 25));
+  while (Date.now() < end && pids.some((pid) => existsSync(`/proc/${pid}`)))
+    await new Promise((resolve) => setTimeout(resolve, 25));
 }
 
 /** Pids that run in a namespace of this instance, or whose program or arguments lie below its state directory. */
@@ -72,7 +74,12 @@ export function processesOf(home: string, instance: string): number[] {
     try {
       const inode = /\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[1];
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if ((inode !== undefined && inodes.has(inode)) || commandLine[0]?.startsWith(`${home}/`) || commandLine[1]?.startsWith(`${home}/`)) found.push(pid);
+      if (
+        (inode !== undefined && inodes.has(inode)) ||
+        commandLine[0]?.startsWith(`${home}/`) ||
+        commandLine[1]?.startsWith(`${home}/`)
+      )
+        found.push(pid);
     } catch {}
   }
   return found;

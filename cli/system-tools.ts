@@ -41,22 +41,35 @@ function isDebian(): boolean {
 }
 
 /** Makes sure that every tool is there; throws a Failure that names what is missing and what to do. */
-export function ensureTools(tools: readonly SystemTool[], options: { install: boolean; say: (line: string) => void }): void {
+export function ensureTools(
+  tools: readonly SystemTool[],
+  options: { install: boolean; say: (line: string) => void },
+): void {
   const missing = tools.filter((tool) => findProgram(tool.program) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((tool) => tool.debianPackage))];
   const named = missing.map((tool) => `${tool.program} (${tool.why})`).join(', ');
   const command = `apt-get install -y ${packages.join(' ')}`;
-  if (!options.install) throw new Failure(`missing: ${named}; --no-install forbids installing: run '${command}' or your system's equivalent`);
+  if (!options.install)
+    throw new Failure(
+      `missing: ${named}; --no-install forbids installing: run '${command}' or your system's equivalent`,
+    );
   if (process.getuid?.() !== 0 || !isDebian() || findProgram('apt-get') === undefined) {
-    throw new Failure(`missing: ${named}; install ${packages.join(', ')} with your system's package manager (Debian, Ubuntu: sudo ${command})`);
+    throw new Failure(
+      `missing: ${named}; install ${packages.join(', ')} with your system's package manager (Debian, Ubuntu: sudo ${command})`,
+    );
   }
   options.say(`installing ${packages.join(', ')} with apt (missing: ${named})`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' });
-  const result = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { env, encoding: 'utf8' });
+  const result = spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+    env,
+    encoding: 'utf8',
+  });
   const still = tools.filter((tool) => findProgram(tool.program) === undefined);
   if (still.length > 0) {
-    throw new Failure(`apt could not install ${packages.join(', ')}: ${(result.stderr || result.stdout || '').trim().split('\n').at(-1)}; run '${command}' yourself`);
+    throw new Failure(
+      `apt could not install ${packages.join(', ')}: ${(result.stderr || result.stdout || '').trim().split('\n').at(-1)}; run '${command}' yourself`,
+    );
   }
 }

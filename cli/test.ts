@@ -42,7 +42,12 @@ interface Tally {
   readonly flaky: string[];
 }
 
-function runJest(phase: string, workers: number, patterns: readonly string[], output: string): Promise<RunResult | undefined> {
+function runJest(
+  phase: string,
+  workers: number,
+  patterns: readonly string[],
+  output: string,
+): Promise<RunResult | undefined> {
   const args = [
     '--disable-warning=ExperimentalWarning',
     '--experimental-vm-modules',
@@ -75,7 +80,11 @@ function runJest(phase: string, workers: number, patterns: readonly string[], ou
       if (written === undefined && read()) written = Date.now();
       const lingers = written !== undefined && Date.now() - written > lingerMs;
       if (lingers || Date.now() - started > longestPhaseMs) {
-        process.stderr.write(lingers ? `rig: WARNING: the ${phase} tests wrote their results but did not end: something is left open\n` : `rig: the ${phase} tests took too long and were ended\n`);
+        process.stderr.write(
+          lingers
+            ? `rig: WARNING: the ${phase} tests wrote their results but did not end: something is left open\n`
+            : `rig: the ${phase} tests took too long and were ended\n`,
+        );
         child.kill('SIGKILL');
       }
     }, 1_000);
@@ -105,9 +114,13 @@ function count(file: FileResult, tally: Tally): void {
 }
 
 /** Runs the tests; gives the exit code. */
-export async function test(pattern: string | undefined, options: { phase?: string | undefined; install: boolean }): Promise<number> {
+export async function test(
+  pattern: string | undefined,
+  options: { phase?: string | undefined; install: boolean },
+): Promise<number> {
   const chosen = phases.filter((phase) => options.phase === undefined || phase.name === options.phase);
-  if (chosen.length === 0) throw new Failure(`there is no phase '${options.phase}': it is one of ${phases.map((it) => it.name).join(', ')}`);
+  if (chosen.length === 0)
+    throw new Failure(`there is no phase '${options.phase}': it is one of ${phases.map((it) => it.name).join(', ')}`);
   if (process.platform === 'linux') {
     ensureTools(
       [
@@ -124,7 +137,12 @@ export async function test(pattern: string | undefined, options: { phase?: strin
   const tally: Tally = { passed: 0, failed: 0, skipped: 0, flaky: [] };
   for (const phase of chosen) {
     process.stderr.write(`--- ${phase.name} tests\n`);
-    const result = await runJest(phase.name, phase.workers, pattern === undefined ? [] : [pattern], join(folder, `${phase.name}.json`));
+    const result = await runJest(
+      phase.name,
+      phase.workers,
+      pattern === undefined ? [] : [pattern],
+      join(folder, `${phase.name}.json`),
+    );
     if (!result) {
       process.stderr.write(`rig: the ${phase.name} tests gave no result\n`);
       tally.failed++;
@@ -137,7 +155,12 @@ export async function test(pattern: string | undefined, options: { phase?: strin
       }
       // Once more, alone: on a busy machine time runs out where nothing is wrong. What fails twice has failed.
       process.stderr.write(`--- again: ${file.name.slice(root.length + 1)}\n`);
-      const again = await runJest(phase.name, 1, [file.name], join(folder, `again-${tally.flaky.length}-${tally.failed}.json`));
+      const again = await runJest(
+        phase.name,
+        1,
+        [file.name],
+        join(folder, `again-${tally.flaky.length}-${tally.failed}.json`),
+      );
       const second = again?.testResults.find((it) => it.name === file.name);
       if (second?.status === 'passed') tally.flaky.push(file.name.slice(root.length + 1));
       count(second ?? file, tally);

@@ -5,7 +5,11 @@ import { table } from './architecture.ts';
 
 const root = join(import.meta.dirname, '..');
 const folders = ['constructs', 'services', 'addons', 'apps', 'clusters', 'cli'];
-const aliases: Readonly<Record<string, string>> = { '#api/': 'constructs/api/', '#wire/': 'services/wire/', '#lib/': 'services/lib/' };
+const aliases: Readonly<Record<string, string>> = {
+  '#api/': 'constructs/api/',
+  '#wire/': 'services/wire/',
+  '#lib/': 'services/lib/',
+};
 
 function sources(folder: string): string[] {
   try {
@@ -17,19 +21,25 @@ function sources(folder: string): string[] {
   }
 }
 
-interface Import { readonly to: string; readonly typeOnly: boolean }
+interface Import {
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8');
   const found: Import[] = [];
-  const pattern = /^\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
-  for (const match of text.matchAll(pattern)) found.push({ to: match[2] ?? match[3] ?? '', typeOnly: match[1] !== undefined });
+  const pattern =
+    /^\s*(?:import|export)\s+(type\s+)?(?:[\w*{}\s,$]+?\s+from\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+  for (const match of text.matchAll(pattern))
+    found.push({ to: match[2] ?? match[3] ?? '', typeOnly: match[1] !== undefined });
   return found;
 }
 
 /** The path from the root that an import of ours means; undefined for packages and node:*. */
 function resolveOurs(file: string, specifier: string): string | undefined {
-  for (const [alias, folder] of Object.entries(aliases)) if (specifier.startsWith(alias)) return folder + specifier.slice(alias.length);
+  for (const [alias, folder] of Object.entries(aliases))
+    if (specifier.startsWith(alias)) return folder + specifier.slice(alias.length);
   return specifier.startsWith('.') ? relative(root, join(root, dirname(file), specifier)) : undefined;
 }
 
@@ -62,12 +72,26 @@ describe('the import table', () => {
   });
 
   test('pure rooms have no clock and no randomness', () => {
-    const impure = files.filter((file) => rowOf(file)?.pure && /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval)\b/.test(readFileSync(join(root, file), 'utf8')));
+    const impure = files.filter(
+      (file) =>
+        rowOf(file)?.pure &&
+        /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval)\b/.test(
+          readFileSync(join(root, file), 'utf8'),
+        ),
+    );
     expect(impure).toEqual([]);
   });
 
   test('no cycles between files', () => {
-    const graph = new Map(files.map((file) => [file, importsOf(file).filter((it) => !it.typeOnly).map((it) => resolveOurs(file, it.to)).filter((it) => it !== undefined)]));
+    const graph = new Map(
+      files.map((file) => [
+        file,
+        importsOf(file)
+          .filter((it) => !it.typeOnly)
+          .map((it) => resolveOurs(file, it.to))
+          .filter((it) => it !== undefined),
+      ]),
+    );
     const cycles: string[] = [];
     const state = new Map<string, 'open' | 'done'>();
     const visit = (file: string, path: readonly string[]) => {
@@ -85,7 +109,9 @@ describe('the import table', () => {
   });
 
   test('no file is longer than 500 lines', () => {
-    const long = files.filter((file) => !file.includes('/generated/') && readFileSync(join(root, file), 'utf8').split('\n').length > 500);
+    const long = files.filter(
+      (file) => !file.includes('/generated/') && readFileSync(join(root, file), 'utf8').split('\n').length > 500,
+    );
     expect(long).toEqual(longFilesWithReason.map((it) => it.file).filter((file) => files.includes(file)));
   });
 });

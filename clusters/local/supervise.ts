@@ -45,7 +45,10 @@ export class Program {
       this.#child = undefined;
       this.#lastExit = how;
       if (this.#stopping) return;
-      this.#delayMs = Date.now() - this.#startedAt > healthyMs ? firstDelayMs : Math.min(longestDelayMs, Math.max(firstDelayMs, this.#delayMs * 2));
+      this.#delayMs =
+        Date.now() - this.#startedAt > healthyMs
+          ? firstDelayMs
+          : Math.min(longestDelayMs, Math.max(firstDelayMs, this.#delayMs * 2));
       this.#restarts++;
       this.#timer = setTimeout(() => this.start(), this.#delayMs);
       this.#options.onChange(`${name} ended (${how}) and is started again in ${this.#delayMs} ms; its log: ${logFile}`);

@@ -16,7 +16,13 @@ export interface WireMethod<Q, A> {
 
 const toBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-function method<Q extends MessageName, A extends MessageName>(service: string, name: string, request: Q, response: A, kind: 'unary' | 'bidi' | 'server'): WireMethod<Messages[Q], Messages[A]> {
+function method<Q extends MessageName, A extends MessageName>(
+  service: string,
+  name: string,
+  request: Q,
+  response: A,
+  kind: 'unary' | 'bidi' | 'server',
+): WireMethod<Messages[Q], Messages[A]> {
   return {
     path: `/${service}/${name}`,
     requestStream: kind === 'bidi',
@@ -33,21 +39,63 @@ const discovery = 'envoy.service.discovery.v3';
 
 /** @see https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol */
 export const aggregatedDiscoveryService = {
-  StreamAggregatedResources: method(`${discovery}.AggregatedDiscoveryService`, 'StreamAggregatedResources', `${discovery}.DiscoveryRequest`, `${discovery}.DiscoveryResponse`, 'bidi'),
-  DeltaAggregatedResources: method(`${discovery}.AggregatedDiscoveryService`, 'DeltaAggregatedResources', `${discovery}.DeltaDiscoveryRequest`, `${discovery}.DeltaDiscoveryResponse`, 'bidi'),
+  StreamAggregatedResources: method(
+    `${discovery}.AggregatedDiscoveryService`,
+    'StreamAggregatedResources',
+    `${discovery}.DiscoveryRequest`,
+    `${discovery}.DiscoveryResponse`,
+    'bidi',
+  ),
+  DeltaAggregatedResources: method(
+    `${discovery}.AggregatedDiscoveryService`,
+    'DeltaAggregatedResources',
+    `${discovery}.DeltaDiscoveryRequest`,
+    `${discovery}.DeltaDiscoveryResponse`,
+    'bidi',
+  ),
 } as const;
 
 /** Secrets by SDS, as an agent serves them to a stock Envoy. */
 export const secretDiscoveryService = {
-  StreamSecrets: method('envoy.service.secret.v3.SecretDiscoveryService', 'StreamSecrets', `${discovery}.DiscoveryRequest`, `${discovery}.DiscoveryResponse`, 'bidi'),
-  DeltaSecrets: method('envoy.service.secret.v3.SecretDiscoveryService', 'DeltaSecrets', `${discovery}.DeltaDiscoveryRequest`, `${discovery}.DeltaDiscoveryResponse`, 'bidi'),
+  StreamSecrets: method(
+    'envoy.service.secret.v3.SecretDiscoveryService',
+    'StreamSecrets',
+    `${discovery}.DiscoveryRequest`,
+    `${discovery}.DiscoveryResponse`,
+    'bidi',
+  ),
+  DeltaSecrets: method(
+    'envoy.service.secret.v3.SecretDiscoveryService',
+    'DeltaSecrets',
+    `${discovery}.DeltaDiscoveryRequest`,
+    `${discovery}.DeltaDiscoveryResponse`,
+    'bidi',
+  ),
 } as const;
 
 export const istioCertificateService = {
-  CreateCertificate: method('istio.v1.auth.IstioCertificateService', 'CreateCertificate', 'istio.v1.auth.IstioCertificateRequest', 'istio.v1.auth.IstioCertificateResponse', 'unary'),
+  CreateCertificate: method(
+    'istio.v1.auth.IstioCertificateService',
+    'CreateCertificate',
+    'istio.v1.auth.IstioCertificateRequest',
+    'istio.v1.auth.IstioCertificateResponse',
+    'unary',
+  ),
 } as const;
 
 export const healthService = {
-  Check: method('grpc.health.v1.Health', 'Check', 'grpc.health.v1.HealthCheckRequest', 'grpc.health.v1.HealthCheckResponse', 'unary'),
-  Watch: method('grpc.health.v1.Health', 'Watch', 'grpc.health.v1.HealthCheckRequest', 'grpc.health.v1.HealthCheckResponse', 'server'),
+  Check: method(
+    'grpc.health.v1.Health',
+    'Check',
+    'grpc.health.v1.HealthCheckRequest',
+    'grpc.health.v1.HealthCheckResponse',
+    'unary',
+  ),
+  Watch: method(
+    'grpc.health.v1.Health',
+    'Watch',
+    'grpc.health.v1.HealthCheckRequest',
+    'grpc.health.v1.HealthCheckResponse',
+    'server',
+  ),
 } as const;

@@ -73,7 +73,9 @@ export function packAny<N extends MessageName>(name: N, message: Messages[N]): A
 }
 
 /** The message inside, with its name; throws WireError where the type is unknown or the bytes are broken. */
-export function unpackAny(any: Any): { [N in MessageName]: { readonly name: N; readonly message: Messages[N] } }[MessageName] {
+export function unpackAny(
+  any: Any,
+): { [N in MessageName]: { readonly name: N; readonly message: Messages[N] } }[MessageName] {
   const name = nameInTypeUrl(any.typeUrl ?? '');
   if (!isMessageName(name)) throw new WireError(`${any.typeUrl} is not a type that this program knows`);
   return { name, message: decodeMessage(name, any.value ?? new Uint8Array()) } as never;

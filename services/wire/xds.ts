@@ -1,6 +1,17 @@
 // xDS v3: the messages, their type URLs, and the aggregated discovery service for gRPC.
 export type * from './generated/types.ts';
-export { decodeMessage, encodeMessage, isMessageName, nameInTypeUrl, packAny, tryUnpack, typeUrlOf, unpackAny, WireError, type MessageName } from './messages.ts';
+export {
+  decodeMessage,
+  encodeMessage,
+  isMessageName,
+  nameInTypeUrl,
+  packAny,
+  tryUnpack,
+  typeUrlOf,
+  unpackAny,
+  WireError,
+  type MessageName,
+} from './messages.ts';
 
 /** Type URLs of the resources that a proxy subscribes to. */
 export const TYPE_URL = {

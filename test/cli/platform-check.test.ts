@@ -16,7 +16,9 @@ test('missing privilege names what to do', () => {
 
 test('a port in use names port, purpose and option', async () => {
   const server = createServer();
-  const port = await new Promise<number>((resolve) => server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)));
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
+  );
   try {
     await expect(ensurePortsFree([{ port, what: 'ingress gateway, HTTP' }])).rejects.toThrow(
       new RegExp(`127\\.0\\.0\\.1:${port} \\(ingress gateway, HTTP\\).*--port-offset N`),
@@ -29,5 +31,7 @@ test('a port in use names port, purpose and option', async () => {
 
 test('a missing system tool that may not be installed is named with its package', () => {
   const tools = [{ program: 'no-such-program', debianPackage: 'no-such-package', why: 'this test' }];
-  expect(() => ensureTools(tools, { install: false, say: () => undefined })).toThrow(/missing: no-such-program \(this test\).*apt-get install -y no-such-package/);
+  expect(() => ensureTools(tools, { install: false, say: () => undefined })).toThrow(
+    /missing: no-such-program \(this test\).*apt-get install -y no-such-package/,
+  );
 });

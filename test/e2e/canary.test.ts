@@ -44,7 +44,9 @@ async function split(requests: number, headers: Record<string, string> = {}): Pr
 async function inPod(pod: string, ...command: string[]): Promise<string> {
   const namespace = await eventually(`the network namespace of ${pod}`, async () => {
     const ip = (await mesh.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'])).trim();
-    for (const name of readdirSync('/run/netns').filter((it) => it.startsWith(`${namespaceName(instanceOf(mesh.home))}-`))) {
+    for (const name of readdirSync('/run/netns').filter((it) =>
+      it.startsWith(`${namespaceName(instanceOf(mesh.home))}-`),
+    )) {
       const addresses = await execute('ip', ['-n', name, '-4', 'addr'], {});
       if (ip && addresses.stdout.includes(` ${ip}/`)) return name;
     }
@@ -54,7 +56,8 @@ async function inPod(pod: string, ...command: string[]): Promise<string> {
   return output.stdout + output.stderr;
 }
 
-const podOf = async (selector: string) => (await mesh.kubectl(['get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}'])).trim();
+const podOf = async (selector: string) =>
+  (await mesh.kubectl(['get', 'pods', '-l', selector, '-o', 'jsonpath={.items[0].metadata.name}'])).trim();
 
 when('./rig up: Bookinfo with a canary', () => {
   let printed = '';
@@ -105,7 +108,18 @@ when('./rig up: Bookinfo with a canary', () => {
     expect(await packets(productpage, 'ISTIO_REDIRECT')).toBeGreaterThan(0);
     expect(await packets(reviews, 'ISTIO_IN_REDIRECT')).toBeGreaterThan(0);
     const ip = (await mesh.kubectl(['get', 'pod', reviews, '-o', 'jsonpath={.status.podIP}'])).trim();
-    const shown = await inPod(productpage, 'setpriv', '--reuid', '1337', '--regid', '1337', '--clear-groups', 'sh', '-c', `echo | openssl s_client -connect ${ip}:9080 -alpn istio -showcerts 2>&1 | openssl x509 -noout -ext subjectAltName`);
+    const shown = await inPod(
+      productpage,
+      'setpriv',
+      '--reuid',
+      '1337',
+      '--regid',
+      '1337',
+      '--clear-groups',
+      'sh',
+      '-c',
+      `echo | openssl s_client -connect ${ip}:9080 -alpn istio -showcerts 2>&1 | openssl x509 -noout -ext subjectAltName`,
+    );
     expect(shown).toContain('URI:spiffe://cluster.local/ns/default/sa/bookinfo-reviews');
   }, 60_000);
 
@@ -118,7 +132,10 @@ when('./rig up: Bookinfo with a canary', () => {
     for (const http of route.spec.http) {
       for (const to of http.route) if (http.route.length > 1) to.weight = to.destination.subset === 'v3' ? 100 : 0;
     }
-    await mesh.kubectl(['apply', '--server-side', '--force-conflicts', '--field-manager=test', '-f', '-'], JSON.stringify({ ...route, metadata: { name: 'reviews', namespace: 'default' } }));
+    await mesh.kubectl(
+      ['apply', '--server-side', '--force-conflicts', '--field-manager=test', '-f', '-'],
+      JSON.stringify({ ...route, metadata: { name: 'reviews', namespace: 'default' } }),
+    );
     await eventually('every request reaches v3', async () => {
       const counts = await split(20);
       return counts['v3'] === 20;
@@ -129,7 +146,14 @@ when('./rig up: Bookinfo with a canary', () => {
   }, 120_000);
 
   test('a VirtualService that is wrong is refused with a field path and the running routes stay', async () => {
-    const bad = await mesh.tryKubectl(['patch', 'virtualservice', 'reviews', '--type=merge', '-p', '{"spec":{"http":[{"route":[{"destination":{"host":"reviews"},"weight":-5}]}]}}']);
+    const bad = await mesh.tryKubectl([
+      'patch',
+      'virtualservice',
+      'reviews',
+      '--type=merge',
+      '-p',
+      '{"spec":{"http":[{"route":[{"destination":{"host":"reviews"},"weight":-5}]}]}}',
+    ]);
     expect(bad.code).not.toBe(0);
     expect(bad.stderr).toMatch(/weight/);
     expect((await split(20))['v3']).toBe(20);
@@ -138,10 +162,40 @@ when('./rig up: Bookinfo with a canary', () => {
   test('nothing goes to a public address', async () => {
     const productpage = await podOf('app=productpage');
     for (const user of ['1000', '1337']) {
-      const said = await inPod(productpage, 'setpriv', '--reuid', user, '--regid', user, '--clear-groups', 'curl', '-sS', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', 'http://192.0.2.1/');
+      const said = await inPod(
+        productpage,
+        'setpriv',
+        '--reuid',
+        user,
+        '--regid',
+        user,
+        '--clear-groups',
+        'curl',
+        '-sS',
+        '-m',
+        '5',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        'http://192.0.2.1/',
+      );
       expect(said).not.toMatch(/^200/);
     }
-    const direct = await inPod(productpage, 'setpriv', '--reuid', '1337', '--regid', '1337', '--clear-groups', 'curl', '-sS', '-m', '5', 'http://192.0.2.1/');
+    const direct = await inPod(
+      productpage,
+      'setpriv',
+      '--reuid',
+      '1337',
+      '--regid',
+      '1337',
+      '--clear-groups',
+      'curl',
+      '-sS',
+      '-m',
+      '5',
+      'http://192.0.2.1/',
+    );
     expect(direct).toMatch(/unreachable|refused|route to host|Could not connect|Failed to connect/i);
   }, 60_000);
 });

@@ -14,7 +14,12 @@ export interface Load {
 }
 
 /** One GET; rejects where no whole answer comes. */
-export function fetchOnce(url: string, agent: Agent, headers: Record<string, string> = {}, timeoutMs = 30_000): Promise<{ status: number; body: string }> {
+export function fetchOnce(
+  url: string,
+  agent: Agent,
+  headers: Record<string, string> = {},
+  timeoutMs = 30_000,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const call = request(url, { agent, headers, timeout: timeoutMs }, (response) => {
       const chunks: Buffer[] = [];
@@ -29,7 +34,10 @@ export function fetchOnce(url: string, agent: Agent, headers: Record<string, str
 }
 
 /** Sends `perSecond` requests each second (at most `limit` in all); an answer other than 200 is a failure. */
-export function startLoad(url: string, options: { perSecond: number; limit?: number; headers?: Record<string, string>; retryIdleReset?: boolean }): Load {
+export function startLoad(
+  url: string,
+  options: { perSecond: number; limit?: number; headers?: Record<string, string>; retryIdleReset?: boolean },
+): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const limit = options.limit ?? options.perSecond * 120;
   const failures: string[] = [];

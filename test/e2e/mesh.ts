@@ -12,7 +12,11 @@ export const root = resolve(import.meta.dirname, '../..');
 /** The real kubectl that the real cluster's build left on this machine, or one in PATH. */
 export function kubectlPath(): string | undefined {
   const cache = process.env['W'] ?? join(homedir(), '.cache', 'realk8s');
-  for (const folder of [join(cache, 'bin'), ...(existsSync(cache) ? readdirSync(cache).map((it) => join(cache, it, 'bin')) : []), ...(process.env['PATH'] ?? '').split(':')]) {
+  for (const folder of [
+    join(cache, 'bin'),
+    ...(existsSync(cache) ? readdirSync(cache).map((it) => join(cache, it, 'bin')) : []),
+    ...(process.env['PATH'] ?? '').split(':'),
+  ]) {
     if (existsSync(join(folder, 'kubectl'))) return join(folder, 'kubectl');
   }
   return undefined;
@@ -25,15 +29,28 @@ export interface Output {
 }
 
 /** Runs a program to its end; a non-zero exit is a result, not an exception. */
-export async function execute(file: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; timeoutMs?: number; input?: string } = {}): Promise<Output> {
-  const promise = run(file, [...args], { env: options.env ?? process.env, timeout: options.timeoutMs ?? 300_000, maxBuffer: 64 << 20, encoding: 'utf8' });
+export async function execute(
+  file: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; timeoutMs?: number; input?: string } = {},
+): Promise<Output> {
+  const promise = run(file, [...args], {
+    env: options.env ?? process.env,
+    timeout: options.timeoutMs ?? 300_000,
+    maxBuffer: 64 << 20,
+    encoding: 'utf8',
+  });
   if (options.input !== undefined) promise.child.stdin?.end(options.input);
   try {
     const { stdout, stderr } = await promise;
     return { stdout, stderr, code: 0 };
   } catch (error) {
     const failure = error as { stdout?: string; stderr?: string; code?: number | string; message: string };
-    return { stdout: failure.stdout ?? '', stderr: failure.stderr ?? failure.message, code: typeof failure.code === 'number' ? failure.code : 1 };
+    return {
+      stdout: failure.stdout ?? '',
+      stderr: failure.stderr ?? failure.message,
+      code: typeof failure.code === 'number' ? failure.code : 1,
+    };
   }
 }
 
@@ -77,7 +94,11 @@ export class Mesh {
   }
 
   tryKubectl(args: readonly string[], input?: string): Promise<Output> {
-    return execute(kubectlPath() ?? 'kubectl', args, { env: this.env, timeoutMs: 120_000, ...(input === undefined ? {} : { input }) });
+    return execute(kubectlPath() ?? 'kubectl', args, {
+      env: this.env,
+      timeoutMs: 120_000,
+      ...(input === undefined ? {} : { input }),
+    });
   }
 
   spawnKubectl(args: readonly string[]): ChildProcess {
@@ -85,14 +106,21 @@ export class Mesh {
   }
 
   /** The answer of the ingress gateway. */
-  async get(path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string; headers: Headers }> {
+  async get(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: string; headers: Headers }> {
     const response = await fetch(this.gateway + path, { headers });
     return { status: response.status, body: await response.text(), headers: response.headers };
   }
 }
 
 /** Waits until a condition holds; its last value or error is in the message where it never does. */
-export async function eventually<T>(what: string, attempt: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  attempt: () => Promise<T | undefined | false>,
+  timeoutMs = 60_000,
+): Promise<T> {
   const end = Date.now() + timeoutMs;
   let last: unknown;
   for (;;) {
@@ -103,7 +131,10 @@ export async function eventually<T>(what: string, attempt: () => Promise<T | und
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms; last: ${last instanceof Error ? last.message : String(last)}`);
+    if (Date.now() > end)
+      throw new Error(
+        `${what}: not within ${timeoutMs} ms; last: ${last instanceof Error ? last.message : String(last)}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

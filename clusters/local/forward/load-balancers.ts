@@ -32,7 +32,10 @@ export function hostPortOf(port: number, offset: number): number {
 }
 
 /** Which service gets which host port. The older service keeps a port that two want; the other one's problem is said. */
-export function assignHostPorts(all: readonly Service[], offset: number): (HostPort & { readonly clusterIP: string })[] {
+export function assignHostPorts(
+  all: readonly Service[],
+  offset: number,
+): (HostPort & { readonly clusterIP: string })[] {
   const age = (it: Service) => `${it.metadata.creationTimestamp ?? ''} ${it.metadata.namespace}/${it.metadata.name}`;
   // The mesh's own gateways come first: their ports are what the documentation promises.
   const rank = (it: Service) => `${it.metadata.namespace === 'istio-system' ? 0 : 1} ${age(it)}`;
@@ -40,7 +43,13 @@ export function assignHostPorts(all: readonly Service[], offset: number): (HostP
   const result: (HostPort & { readonly clusterIP: string })[] = [];
   for (const service of [...all].sort((a, b) => (rank(a) < rank(b) ? -1 : 1))) {
     const clusterIP = service.spec?.clusterIP;
-    if (service.spec?.type !== 'LoadBalancer' || !clusterIP || clusterIP === 'None' || service.metadata.deletionTimestamp) continue;
+    if (
+      service.spec?.type !== 'LoadBalancer' ||
+      !clusterIP ||
+      clusterIP === 'None' ||
+      service.metadata.deletionTimestamp
+    )
+      continue;
     const name = `${service.metadata.namespace}/${service.metadata.name}`;
     for (const { port, protocol } of service.spec.ports ?? []) {
       if ((protocol ?? 'TCP') !== 'TCP') continue;
@@ -48,7 +57,14 @@ export function assignHostPorts(all: readonly Service[], offset: number): (HostP
       const holder = taken.get(hostPort);
       const problem = holder === undefined ? undefined : `port ${hostPort} of the host belongs to ${holder}`;
       if (holder === undefined) taken.set(hostPort, name);
-      result.push({ namespace: service.metadata.namespace ?? '', service: service.metadata.name, port, hostPort, clusterIP, ...(problem ? { problem } : {}) });
+      result.push({
+        namespace: service.metadata.namespace ?? '',
+        service: service.metadata.name,
+        port,
+        hostPort,
+        clusterIP,
+        ...(problem ? { problem } : {}),
+      });
     }
   }
   return result;
@@ -68,9 +84,11 @@ export class LoadBalancers {
   start(signal: AbortSignal): void {
     this.#informer = new Informer<Service>({ client: this.#options.client, ref: services });
     const changed = () => {
-      this.#working = this.#working.then(() => (signal.aborted ? undefined : this.#reconcile())).catch((error: unknown) => {
-        console.error(`load balancers: ${(error as Error).message}`);
-      });
+      this.#working = this.#working
+        .then(() => (signal.aborted ? undefined : this.#reconcile()))
+        .catch((error: unknown) => {
+          console.error(`load balancers: ${(error as Error).message}`);
+        });
     };
     this.#informer.subscribe({ add: changed, update: changed, delete: changed });
     this.#informer.start(signal);
@@ -91,7 +109,10 @@ export class LoadBalancers {
         this.#open.add(port.hostPort);
         ports.push(port);
       } catch (error) {
-        ports.push({ ...port, problem: `port ${port.hostPort} of the host cannot be opened: ${(error as Error).message}` });
+        ports.push({
+          ...port,
+          problem: `port ${port.hostPort} of the host cannot be opened: ${(error as Error).message}`,
+        });
       }
     }
     for (const port of this.#open) {

@@ -26,7 +26,8 @@ export class NetworkNamespace {
 
   /** Runs a synchronous function inside; nothing in it may wait. */
   inside<T>(work: () => T): T {
-    if (setns(this.#there, CLONE_NEWNET) !== 0) throw new Error('cannot enter the network namespace: root is needed, and it must still exist');
+    if (setns(this.#there, CLONE_NEWNET) !== 0)
+      throw new Error('cannot enter the network namespace: root is needed, and it must still exist');
     try {
       return work();
     } finally {

@@ -3319,7 +3319,7 @@ export type TypePrimitiveType = 'PRIMITIVE_TYPE_UNSPECIFIED' | 'BOOL' | 'INT64' 
 export type TypeWellKnownType = 'WELL_KNOWN_TYPE_UNSPECIFIED' | 'ANY' | 'TIMESTAMP' | 'DURATION';
 /** google.protobuf.Any */
 export interface Any {
-  readonly type_url?: string | undefined;
+  readonly typeUrl?: string | undefined;
   readonly value?: Uint8Array | undefined;
 }
 /** google.protobuf.BoolValue */

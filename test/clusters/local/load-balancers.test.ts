@@ -1,7 +1,13 @@
 import { expect, test } from '@jest/globals';
 import { assignHostPorts, hostPortOf, type Service } from '../../../clusters/local/forward/load-balancers.ts';
 
-const service = (namespace: string, name: string, created: string, ports: number[], type = 'LoadBalancer'): Service => ({
+const service = (
+  namespace: string,
+  name: string,
+  created: string,
+  ports: number[],
+  type = 'LoadBalancer',
+): Service => ({
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { namespace, name, creationTimestamp: created },
@@ -14,7 +20,13 @@ test('well-known ports move to their documented host ports, all by the offset', 
 });
 
 test('the gateway of the mesh has its ports though another service is older, which is told who holds them', () => {
-  const ports = assignHostPorts([service('default', 'web', '2020-01-01T00:00:00Z', [80]), service('istio-system', 'istio-ingressgateway', '2021-01-01T00:00:00Z', [80, 443])], 0);
+  const ports = assignHostPorts(
+    [
+      service('default', 'web', '2020-01-01T00:00:00Z', [80]),
+      service('istio-system', 'istio-ingressgateway', '2021-01-01T00:00:00Z', [80, 443]),
+    ],
+    0,
+  );
   expect(ports.map((it) => [it.service, it.hostPort, it.problem])).toEqual([
     ['istio-ingressgateway', 8080, undefined],
     ['istio-ingressgateway', 8443, undefined],
