@@ -12,6 +12,8 @@ export interface LocalClusterConfig {
   readonly logs: string;
   readonly state: string;
   readonly images: string;
+  /** Where the administrator's kubeconfig goes. */
+  readonly kubeconfig: string;
   readonly nodes: number;
   readonly portOffset: number;
   /** Host port of the API server. */
