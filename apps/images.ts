@@ -14,7 +14,7 @@ export interface ImageRow {
   readonly group?: number | undefined;
 }
 
-const bundle = (name: string): readonly string[] => ['${node}', `\${bundle}/${name}.mjs`];
+const bundle = (name: string): readonly string[] => [`\${node}`, `\${bundle}/${name}.mjs`];
 
 /** Unprivileged user of the example apps, as their stock images declare. */
 const unprivileged = { user: 1000, group: 1000 };
