@@ -1,9 +1,8 @@
 // `rig down local`: asks the supervisor to stop, then removes whatever is left, also after a kill -9 of everything.
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import type { LocalClusterState } from '../clusters/local/config.ts';
-import { deleteNamespaces, namespaceName } from '../clusters/local/network/namespace.ts';
+import { clusterNamespaces, deleteNamespaces, namespacePath } from '../clusters/local/network/namespace.ts';
 import { Failure } from './failure.ts';
 import { homeOf, instanceOf, localPaths } from './paths.ts';
 
@@ -32,7 +31,7 @@ export async function removeLocal(home: string): Promise<void> {
   const instance = instanceOf(home);
   // Whatever the supervisor could not end: everything that runs in the namespaces of this environment or from its state directory.
   for (let round = 0; round < 10; round++) {
-    const left = processesOf(home, instance);
+    const left = await processesOf(home, instance);
     if (left.length === 0) break;
     for (const pid of left) tryKill(pid, 'SIGKILL');
     await gone(left, 5_000);
@@ -65,8 +64,8 @@ async function gone(pids: readonly number[], withinMs: number): Promise<void> {
 }
 
 /** Pids that run in a namespace of this instance, or whose program or arguments lie below its state directory. */
-export function processesOf(home: string, instance: string): number[] {
-  const inodes = namespaceInodes(instance);
+export async function processesOf(home: string, instance: string): Promise<number[]> {
+  const inodes = await namespaceInodes(instance);
   const found: number[] = [];
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
@@ -85,15 +84,13 @@ export function processesOf(home: string, instance: string): number[] {
   return found;
 }
 
-function namespaceInodes(instance: string): Set<string> {
-  const name = namespaceName(instance);
+async function namespaceInodes(instance: string): Promise<Set<string>> {
   const inodes = new Set<string>();
-  try {
-    for (const file of readdirSync('/run/netns')) {
-      if (file !== name && !file.startsWith(`${name}-`)) continue;
-      inodes.add(execFileSync('stat', ['-L', '-c', '%i', join('/run/netns', file)], { encoding: 'utf8' }).trim());
-    }
-  } catch {}
+  for (const name of await clusterNamespaces(instance)) {
+    try {
+      inodes.add(String(statSync(namespacePath(name)).ino));
+    } catch {}
+  }
   return inodes;
 }
 

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { processesOf } from '../../cli/down.ts';
 import { instanceOf } from '../../cli/paths.ts';
-import { namespaceName } from '../../clusters/local/network/namespace.ts';
+import { clusterNamespaces, namespaceName } from '../../clusters/local/network/namespace.ts';
 import { fetchOnce, startLoad } from './load.ts';
 import { eventually, execute, kubectlPath, Mesh } from './mesh.ts';
 
@@ -44,9 +44,7 @@ async function split(requests: number, headers: Record<string, string> = {}): Pr
 async function inPod(pod: string, ...command: string[]): Promise<string> {
   const namespace = await eventually(`the network namespace of ${pod}`, async () => {
     const ip = (await mesh.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'])).trim();
-    for (const name of readdirSync('/run/netns').filter((it) =>
-      it.startsWith(`${namespaceName(instanceOf(mesh.home))}-`),
-    )) {
+    for (const name of await clusterNamespaces(instanceOf(mesh.home))) {
       const addresses = await execute('ip', ['-n', name, '-4', 'addr'], {});
       if (ip && addresses.stdout.includes(` ${ip}/`)) return name;
     }
@@ -205,15 +203,15 @@ when('./rig down', () => {
     const other = new Mesh('killed', 2);
     await other.up('--bare');
     const instance = instanceOf(other.home);
-    expect(processesOf(other.home, instance).length).toBeGreaterThan(3);
-    for (const pid of processesOf(other.home, instance)) {
+    expect((await processesOf(other.home, instance)).length).toBeGreaterThan(3);
+    for (const pid of await processesOf(other.home, instance)) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {}
     }
     await other.down();
-    expect(processesOf(other.home, instance)).toEqual([]);
-    expect(readdirSync('/run/netns').filter((it) => it.startsWith(namespaceName(instance)))).toEqual([]);
+    expect(await processesOf(other.home, instance)).toEqual([]);
+    expect(readdirSync('/run/netns').filter((it) => it === namespaceName(instance))).toEqual([]);
     const mounts = await execute('cat', ['/proc/mounts']);
     expect(mounts.stdout).not.toContain(other.home);
   }, 300_000);

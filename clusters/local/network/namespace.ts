@@ -16,7 +16,7 @@ const guarded = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10
 /** The address of the node that everything in the cluster reaches the API server by. */
 export const nodeAddress = (index: number): string => `172.30.0.${index + 1}`;
 
-/** The name of the cluster's namespace; pods' namespaces are `<name>-<pod>`. */
+/** The name of the cluster's namespace. */
 export const namespaceName = (instance: string): string => `rig-${instance}`;
 
 export const namespacePath = (name: string): string => `/run/netns/${name}`;
@@ -46,10 +46,21 @@ export async function namespaces(): Promise<string[]> {
   }
 }
 
+/**
+ * Names of the namespaces of a cluster: its own and its pods'. A pod's link in the cluster's namespace is `rigv` and the ten
+ * hex digits that its namespace's name begins with, after `rig-`.
+ */
+export async function clusterNamespaces(instance: string): Promise<string[]> {
+  const name = namespaceName(instance);
+  const all = await namespaces();
+  if (!all.includes(name)) return [];
+  const { stdout } = await run('ip', ['-n', name, '-o', 'link', 'show', 'type', 'veth'], { env, maxBuffer: 16 << 20 });
+  const prefixes = [...stdout.matchAll(/: rigv([0-9a-f]+)@/g)].map((it) => `rig-${it[1]}`);
+  return [name, ...all.filter((it) => prefixes.some((prefix) => it.startsWith(prefix)))];
+}
+
 /** Removes the cluster's namespace and every pod's; their links and rules go with them. */
 export async function deleteNamespaces(instance: string): Promise<void> {
-  const name = namespaceName(instance);
-  for (const found of await namespaces()) {
-    if (found === name || found.startsWith(`${name}-`)) await ip('netns', 'delete', found).catch(() => undefined);
-  }
+  for (const found of (await clusterNamespaces(instance)).reverse())
+    await ip('netns', 'delete', found).catch(() => undefined);
 }
