@@ -15,6 +15,10 @@ export interface BodyReader {
   readonly payload: Buffer[];
   /** The trailer section's lines, each ended by CRLF. */
   readonly trailers: string;
+  /** Payload bytes of the last `feed`, without framing. */
+  readonly payloadBytes: number;
+  /** The end of the connection ends this body. */
+  readonly untilClose: boolean;
 }
 
 export function bodyReader(framing: Framing, decode: boolean): BodyReader | undefined {
@@ -33,6 +37,7 @@ export function bodyReader(framing: Framing, decode: boolean): BodyReader | unde
 class LengthReader implements BodyReader {
   payload: Buffer[] = [];
   readonly trailers = '';
+  payloadBytes = 0;
   #left: number;
   readonly #decode: boolean;
 
@@ -45,9 +50,14 @@ class LengthReader implements BodyReader {
     return this.#left === 0;
   }
 
+  get untilClose(): boolean {
+    return this.#left === Number.POSITIVE_INFINITY;
+  }
+
   feed(buffer: Buffer, start: number): number {
     const end = Math.min(buffer.length, start + this.#left);
     this.#left -= end - start;
+    this.payloadBytes = end - start;
     if (this.#decode) this.payload = end > start ? [buffer.subarray(start, end)] : [];
     return end;
   }
@@ -68,6 +78,8 @@ const DONE = 10;
 class ChunkedReader implements BodyReader {
   payload: Buffer[] = [];
   trailers = '';
+  payloadBytes = 0;
+  readonly untilClose = false;
   #state: number = SIZE;
   #size = 0;
   #digits = 0;
@@ -84,11 +96,13 @@ class ChunkedReader implements BodyReader {
 
   feed(buffer: Buffer, start: number): number {
     if (this.#decode) this.payload = [];
+    this.payloadBytes = 0;
     let at = start;
     while (at < buffer.length && this.#state !== DONE) {
       if (this.#state === DATA) {
         const end = Math.min(buffer.length, at + this.#size);
         if (this.#decode) this.payload.push(buffer.subarray(at, end));
+        this.payloadBytes += end - at;
         this.#size -= end - at;
         at = end;
         if (this.#size === 0) this.#state = DATA_CR;
@@ -103,7 +117,8 @@ class ChunkedReader implements BodyReader {
   #step(byte: number): void {
     switch (this.#state) {
       case SIZE:
-        return this.#sizeByte(byte);
+        this.#sizeByte(byte);
+        return;
       case EXTENSION:
         if (byte === 13) this.#state = SIZE_LF;
         else if (byte === 10 || byte === 0 || ++this.#extension > MAX_EXTENSION_BYTES)
@@ -128,9 +143,11 @@ class ChunkedReader implements BodyReader {
           return;
         }
         this.#state = TRAILER;
-        return this.#trailerByte(byte);
+        this.#trailerByte(byte);
+        return;
       case TRAILER:
-        return this.#trailerByte(byte);
+        this.#trailerByte(byte);
+        return;
       case TRAILER_LF:
         this.#expect(byte, 10, 'a trailer');
         this.trailers += '\r\n';

@@ -1,0 +1,415 @@
+// The last layer: picks an endpoint, sends the request, tries again where the route allows it, and passes the answer back.
+import type { Socket } from 'node:net';
+import type { Framing } from '#lib/http/framing.ts';
+import { cutHopByHop } from '#lib/http/framing.ts';
+import { needleOf, type ResponseHead } from '#lib/http/head.ts';
+import { applyHeaderOps } from '../route/header-ops.ts';
+import { requestHash } from '../route/hash.ts';
+import type { RoutePlan } from '../route/plan.ts';
+import { rewriteHost, rewritePath } from '../route/rewrite.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
+import type { Http1Upstream, ResetReason, UpstreamHandler } from '../upstream/http1-connection.ts';
+import { type Exchange, failure } from './exchange.ts';
+import { mirrorRequest } from './mirror.ts';
+import { setAuthority, setPath } from './request-headers.ts';
+import { isIdempotent, retriesOnReset, retriesOnStatus } from './retry.ts';
+
+/** Largest request body kept for another try. */
+const MAX_REPLAY_BYTES = 64 * 1024;
+const EMPTY = Buffer.alloc(0);
+const GRPC_STATUS = needleOf('grpc-status');
+
+export class Router implements UpstreamHandler {
+  readonly #exchange: Exchange;
+  #plan!: RoutePlan;
+  #cluster!: Cluster;
+  #hash: number | undefined;
+  #upstream: Http1Upstream | undefined;
+  #endpoint: Endpoint | undefined;
+  #head = '';
+  #body: Buffer[] = [];
+  #bodyBytes = 0;
+  #replayable = true;
+  #requestEnded = false;
+  #sent = 0;
+  #attempts = 0;
+  #tried: Set<Endpoint> | undefined;
+  #staleRetries = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #tryTimer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #isRetry = false;
+  #counted = false;
+  #responding = false;
+  #done = false;
+  /** Still reading the request although the response is over is not waited for. */
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  get method(): string {
+    return this.#exchange.method;
+  }
+  get wantsPayload(): boolean {
+    return this.#exchange.down.wantsPayload;
+  }
+
+  start(plan: RoutePlan, cluster: Cluster, held: readonly Buffer[], end: boolean): void {
+    this.#plan = plan;
+    this.#cluster = cluster;
+    this.#requestEnded = end;
+    for (const data of held) this.#keep(data);
+    const exchange = this.#exchange;
+    if (plan.hash.length > 0) {
+      const { hash, setCookie } = requestHash(
+        plan.hash,
+        { header: (name) => exchange.header(name), path: exchange.head.path, sourceAddress: exchange.connection.remoteAddress },
+        exchange.context.newId,
+      );
+      this.#hash = hash;
+      exchange.setCookie = setCookie;
+    }
+    this.#prepareHead();
+    if (plan.timeoutMs > 0 && exchange.upgrade === undefined) {
+      this.#timer = setTimeout(() => this.#timeout('UT', 'response_timeout'), plan.timeoutMs);
+    }
+    for (const mirror of plan.mirrors) {
+      if (end && exchange.context.random() < mirror.fraction) mirrorRequest(exchange, mirror.cluster, this.#head, held);
+    }
+    this.#attempt();
+  }
+
+  #prepareHead(): void {
+    const exchange = this.#exchange;
+    const { head } = exchange;
+    const plan = this.#plan;
+    if (exchange.upgrade === undefined) cutHopByHop(head);
+    const weighted = plan.weighted[exchange.match?.weightedIndex ?? -1]?.request;
+    if (weighted !== undefined) applyHeaderOps(weighted, head, exchange, (value) => setAuthority(exchange, value));
+    for (const ops of plan.requestOps) applyHeaderOps(ops, head, exchange, (value) => setAuthority(exchange, value));
+    if (plan.rewrites) this.#rewrite();
+    if (!exchange.config.suppressEnvoyHeaders && plan.timeoutMs > 0) {
+      head.set('x-envoy-expected-rq-timeout-ms', String(plan.timeoutMs));
+    }
+    if (head.minor === 0) head.setStartLine(`${head.method} ${head.path} HTTP/1.1`);
+    this.#head = head.text;
+  }
+
+  #rewrite(): void {
+    const exchange = this.#exchange;
+    const { head } = exchange;
+    const host = rewriteHost(this.#plan, head.path, (name) => exchange.header(name));
+    if (host !== undefined && host !== head.authority) {
+      if (this.#plan.action['appendXForwardedHost'] === true) head.append('x-forwarded-host', head.authority);
+      setAuthority(exchange, host);
+    }
+    const path = rewritePath(this.#plan, head.path);
+    if (path === head.path) return;
+    head.set('x-envoy-original-path', head.path);
+    setPath(exchange, path);
+  }
+
+  #attempt(): void {
+    const exchange = this.#exchange;
+    const cluster = this.#cluster;
+    const { limits } = cluster.config;
+    if (cluster.activeRequests >= limits.maxRequests) return this.#overflow();
+    const endpoint = this.#pick();
+    if (endpoint === undefined) {
+      this.#endpoint = undefined;
+      return this.#finish(failure(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'));
+    }
+    let upstream = cluster.takeIdle(endpoint, Date.now());
+    if (upstream === undefined) {
+      if (cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0) return this.#queue();
+      try {
+        upstream = cluster.open(endpoint);
+      } catch (error) {
+        exchange.upstreamFailure = (error as Error).message;
+        return this.#finish(failure(503, 'UF', `upstream_reset_before_response_started{${reasonText((error as Error).message)}}`, connectBody((error as Error).message)));
+      }
+    }
+    this.#endpoint = endpoint;
+    this.#upstream = upstream;
+    this.#attempts++;
+    this.#count(endpoint);
+    exchange.endpoint = endpoint;
+    const { perTryTimeoutMs } = this.#plan.retry ?? NO_RETRY;
+    if (perTryTimeoutMs > 0) this.#tryTimer = setTimeout(() => this.#tryTimeout(), perTryTimeoutMs);
+    const attempt = this.#plan.attemptCount ? `x-envoy-attempt-count: ${this.#attempts}\r\n` : '';
+    const body = this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
+    this.#sent = this.#body.length;
+    if (!upstream.send(this, `${this.#head}${attempt}\r\n`, body, this.#requestEnded)) exchange.down.pauseRequest();
+    if (!this.#replayable) this.#body = [];
+  }
+
+  #pick(): Endpoint | undefined {
+    const { connection } = this.#exchange;
+    if (this.#cluster.config.discovery === 'original-dst') {
+      return this.#cluster.originalDestination(connection.localAddress, connection.localPort);
+    }
+    const tried = this.#tried;
+    return this.#cluster.pick(this.#hash, tried === undefined ? undefined : (endpoint) => tried.has(endpoint));
+  }
+
+  #count(endpoint: Endpoint): void {
+    this.#counted = true;
+    this.#cluster.activeRequests++;
+    this.#cluster.counters.requests++;
+    endpoint.active++;
+    endpoint.requests++;
+  }
+
+  #uncount(): void {
+    clearTimeout(this.#tryTimer);
+    if (!this.#counted || this.#endpoint === undefined) return;
+    this.#counted = false;
+    this.#cluster.activeRequests--;
+    this.#endpoint.active--;
+    if (this.#isRetry) {
+      this.#isRetry = false;
+      this.#cluster.activeRetries--;
+    }
+  }
+
+  #queue(): void {
+    const cluster = this.#cluster;
+    if (cluster.waiting.size >= cluster.config.limits.maxPendingRequests) return this.#overflow();
+    cluster.waiting.add(this.#dequeue);
+  }
+
+  readonly #dequeue = (): void => {
+    if (!this.#done) this.#attempt();
+  };
+
+  #overflow(): void {
+    this.#cluster.counters.pendingOverflow++;
+    this.#finish({
+      ...failure(503, 'UO', 'upstream_reset_before_response_started{overflow}', 'upstream connect error or disconnect/reset before headers. reset reason: overflow'),
+      headers: [['x-envoy-overloaded', 'true']],
+    });
+  }
+
+  #keep(data: Buffer): void {
+    if (data.length === 0) return;
+    this.#body.push(data);
+    this.#bodyBytes += data.length;
+    if (this.#bodyBytes > MAX_REPLAY_BYTES) this.#replayable = false;
+  }
+
+  onRequestData(data: Buffer, end: boolean): void {
+    this.#requestEnded = end;
+    const upstream = this.#upstream;
+    if (upstream === undefined) {
+      this.#keep(data);
+      if (this.#bodyBytes > MAX_REPLAY_BYTES) this.#exchange.down.pauseRequest();
+      return;
+    }
+    if (this.#replayable) {
+      this.#keep(data);
+      if (!this.#replayable) this.#body = [];
+    }
+    if (!upstream.sendBody(data, end)) this.#exchange.down.pauseRequest();
+  }
+
+  onDrain(): void {
+    this.#exchange.down.resumeRequest();
+  }
+
+  resumeResponse(): void {
+    this.#upstream?.resume();
+  }
+
+  onResponse(head: ResponseHead, framing: Framing, body: Buffer | undefined, end: boolean, payloadBytes: number): void {
+    const exchange = this.#exchange;
+    const upstream = this.#upstream;
+    clearTimeout(this.#tryTimer);
+    const endpoint = this.#endpoint;
+    if (endpoint !== undefined) this.#cluster.outlier?.onStatus(endpoint, head.status);
+    const { retry } = this.#plan;
+    if (retry !== undefined && retriesOnStatus(retry, head.status, head.find(GRPC_STATUS)) && this.#mayRetry()) {
+      this.#uncount();
+      if (!end) this.#dropUpstream();
+      this.#upstream = undefined;
+      return this.#retry();
+    }
+    this.#responding = true;
+    if (upstream !== undefined) {
+      exchange.upstreamLocalAddress = upstream.localAddress;
+      exchange.upstreamUris = upstream.peerUris();
+    }
+    if (exchange.isGrpc) noteGrpcStatus(exchange, head.find(GRPC_STATUS));
+    if (end) this.#complete();
+    if (!exchange.respond(head, framing, body, end, payloadBytes)) this.#upstream?.pause();
+  }
+
+  onData(data: Buffer, end: boolean, trailers: string, payloadBytes: number): void {
+    const exchange = this.#exchange;
+    if (end) {
+      if (exchange.isGrpc && trailers !== '') noteGrpcStatus(exchange, /(?:^|\n)grpc-status:\s*(\d+)/i.exec(trailers)?.[1]);
+      this.#complete();
+    }
+    if (!exchange.respondData(data, end, trailers, payloadBytes)) this.#upstream?.pause();
+  }
+
+  onUpgrade(head: ResponseHead, socket: Socket, rest: Buffer | undefined): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#tryTimer);
+    this.#responding = true;
+    this.#upstream = undefined;
+    this.#exchange.respondUpgrade(head, () => this.#exchange.down.upgrade(head, socket, rest));
+    socket.once('close', () => this.#complete());
+  }
+
+  onReset(reason: ResetReason, detail: string, beforeResponse: boolean): void {
+    const exchange = this.#exchange;
+    const upstream = this.#upstream;
+    const endpoint = this.#endpoint;
+    const { counters } = this.#cluster;
+    this.#uncount();
+    this.#upstream = undefined;
+    if (endpoint !== undefined) {
+      endpoint.errors++;
+      if (reason === 'connect-failure' || reason === 'connect-timeout') {
+        endpoint.connectFailures++;
+        counters.connectFailures++;
+      } else counters.resets++;
+    }
+    if (this.#responding) {
+      exchange.flag('UC');
+      exchange.responseCodeDetails = 'upstream_reset_after_response_started{connection_termination}';
+      return this.#finish(failure(502, '', exchange.responseCodeDetails));
+    }
+    // A kept connection that the server closed just now says nothing about the server: once more, on a new one.
+    const stale = reason === 'reset' && beforeResponse && upstream !== undefined && upstream.uses > 1;
+    if (stale && this.#staleRetries < 2 && this.#canReplay() && isIdempotent(exchange.method)) {
+      this.#staleRetries++;
+      return this.#attempt();
+    }
+    if (endpoint !== undefined) this.#cluster.outlier?.onLocalFailure(endpoint);
+    exchange.upstreamFailure = exchange.upstreamFailure ?? (detail === 'connection termination' ? undefined : detail || undefined);
+    const { retry } = this.#plan;
+    if (retry !== undefined && retriesOnReset(retry, reason) && this.#mayRetry()) return this.#retry();
+    this.#finish(resetReply(reason, detail, this.#attempts > 1));
+  }
+
+  #canReplay(): boolean {
+    return this.#replayable;
+  }
+
+  #mayRetry(): boolean {
+    const { retry } = this.#plan;
+    if (retry === undefined || !this.#canReplay() || this.#attempts > retry.attempts) return false;
+    if (this.#cluster.activeRetries < this.#cluster.config.limits.maxRetries) return true;
+    this.#exchange.flag('UO');
+    return false;
+  }
+
+  #retry(): void {
+    const { retry } = this.#plan;
+    if (retry === undefined) return;
+    if (this.#endpoint !== undefined && retry.avoidsPreviousHosts) {
+      this.#tried ??= new Set();
+      this.#tried.add(this.#endpoint);
+    }
+    this.#cluster.counters.retries++;
+    this.#cluster.activeRetries++;
+    this.#isRetry = true;
+    const ceiling = Math.min(retry.maxBackoffMs, retry.baseBackoffMs * (2 ** this.#attempts - 1));
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#attempt();
+    }, Math.floor(this.#exchange.context.random() * ceiling));
+  }
+
+  #tryTimeout(): void {
+    const endpoint = this.#endpoint;
+    this.#cluster.counters.timeouts++;
+    this.#uncount();
+    this.#dropUpstream();
+    if (endpoint !== undefined) this.#cluster.outlier?.onLocalFailure(endpoint);
+    const { retry } = this.#plan;
+    if (retry !== undefined && (retry.on.has('5xx') || retry.on.has('gateway-error') || retry.statusCodes.has(504)) && this.#mayRetry()) return this.#retry();
+    this.#finish(failure(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'));
+  }
+
+  #timeout(flag: string, details: string): void {
+    this.#cluster.counters.timeouts++;
+    if (this.#endpoint !== undefined && !this.#responding) this.#cluster.outlier?.onLocalFailure(this.#endpoint);
+    this.#finish(failure(504, flag, details, 'upstream request timeout'));
+  }
+
+  #dropUpstream(): void {
+    const upstream = this.#upstream;
+    this.#upstream = undefined;
+    upstream?.cancel();
+  }
+
+  #complete(): void {
+    this.#done = true;
+    this.#uncount();
+    clearTimeout(this.#timer);
+    // Free already: it went back to its pool before we were told.
+    if (this.#requestEnded) this.#upstream = undefined;
+    else this.#dropUpstream();
+  }
+
+  #finish(reply: ReturnType<typeof failure>): void {
+    this.cancel();
+    this.#exchange.reply(reply);
+  }
+
+  /** Nobody waits for an answer any more. */
+  cancel(): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retryTimer);
+    if (this.#isRetry && !this.#counted) {
+      this.#isRetry = false;
+      this.#cluster.activeRetries--;
+    }
+    this.#uncount();
+    this.#cluster?.waiting.delete(this.#dequeue);
+    this.#dropUpstream();
+  }
+}
+
+const NO_RETRY = { perTryTimeoutMs: 0 };
+
+function countIdle(cluster: Cluster): number {
+  let idle = 0;
+  for (const endpoint of cluster.endpoints.values()) idle += endpoint.idle.length;
+  return idle;
+}
+
+function noteGrpcStatus(exchange: Exchange, status: string | undefined): void {
+  if (status !== undefined) exchange.grpcStatus = Number(status);
+}
+
+function reasonText(detail: string): string {
+  return detail.replace(/[^\x21-\x7e]+/g, '_');
+}
+
+function connectBody(detail: string): string {
+  const transport = detail === '' ? '' : `, transport failure reason: ${detail}`;
+  return `upstream connect error or disconnect/reset before headers. reset reason: remote connection failure${transport}`;
+}
+
+function resetReply(reason: ResetReason, detail: string, retried: boolean): ReturnType<typeof failure> {
+  const text = retried ? 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ' : 'upstream connect error or disconnect/reset before headers. reset reason: ';
+  switch (reason) {
+    case 'connect-failure':
+      return failure(503, 'UF', 'upstream_reset_before_response_started{remote_connection_failure}', connectBody(detail));
+    case 'connect-timeout':
+      return failure(503, 'UF', 'upstream_reset_before_response_started{connection_timeout}', `${text}connection timeout`);
+    case 'protocol-error':
+      return failure(502, 'UPE', 'upstream_reset_before_response_started{protocol_error}', `${text}protocol error`);
+    case 'reset':
+      return failure(503, 'UC', 'upstream_reset_before_response_started{connection_termination}', `${text}connection termination`);
+  }
+}
+
+export { EMPTY };
