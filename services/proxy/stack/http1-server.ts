@@ -6,6 +6,7 @@ import { type Framing, keepsAlive, requestFraming, upgradeOf } from '#lib/http/f
 import { findHeadEnd, needleOf, parseRequestHead, type RequestHead, type ResponseHead } from '#lib/http/head.ts';
 import { HttpProtocolError } from '#lib/http/protocol-error.ts';
 import type { HttpConfig } from '../config/http-config.ts';
+import type { Service } from '../config/listener-config.ts';
 import { writeMessage } from '../upstream/http1-connection.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import type { ProxyContext } from './context.ts';
@@ -21,7 +22,8 @@ const MAX_PIPELINED_BYTES = 64 * 1024;
 
 export class Http1Server implements Downstream {
   readonly #socket: Socket;
-  readonly #config: HttpConfig;
+  readonly #service: Service;
+  #last!: HttpConfig;
   readonly #context: ProxyContext;
   readonly #info: ConnectionInfo;
   #pending: Buffer | undefined;
@@ -32,15 +34,16 @@ export class Http1Server implements Downstream {
   #responded = false;
   #ended = false;
   #closing = false;
+  #draining = false;
   #busy = false;
   #mode: 'raw' | 'chunk' | 'close' = 'raw';
   wantsPayload = false;
   /** Epoch milliseconds when a byte or an answer was last seen. */
   activeMs = Date.now();
 
-  constructor(socket: Socket, config: HttpConfig, context: ProxyContext, info: ConnectionInfo) {
+  constructor(socket: Socket, service: Service, context: ProxyContext, info: ConnectionInfo) {
     this.#socket = socket;
-    this.#config = config;
+    this.#service = service;
     this.#context = context;
     this.#info = info;
     socket.setNoDelay(true);
@@ -51,14 +54,26 @@ export class Http1Server implements Downstream {
     socket.on('drain', () => this.#exchange?.onDownstreamDrain());
   }
 
+  /** The chain's configuration as it is now: a push reaches connections that are open. */
+  get #config(): HttpConfig {
+    const { current } = this.#service;
+    if (current.kind === 'http') this.#last = current.http;
+    return this.#last;
+  }
+
   get isIdle(): boolean {
     return this.#exchange === undefined;
   }
 
-  /** No further request on this connection. */
+  /** The next answer is the last one here and says so. An idle connection stays: closing it could cross a request. */
   drain(): void {
+    this.#last = this.#config;
+    this.#draining = true;
+  }
+
+  /** Ends the connection if no request is on its way. */
+  closeIdle(): void {
     if (this.#exchange === undefined && this.#pending === undefined) this.#socket.end();
-    else this.#closing = true;
   }
 
   destroy(): void {
@@ -168,7 +183,7 @@ export class Http1Server implements Downstream {
         }
       }
     }
-    if (this.#context.isDraining || this.#closing) this.#keep = false;
+    if (this.#context.isDraining || this.#draining) this.#keep = false;
     if (!this.#keep) lines += 'connection: close\r\n';
     else if (old) lines += 'connection: keep-alive\r\n';
     const text = `${head.text}${lines}\r\n`;
