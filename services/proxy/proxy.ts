@@ -78,9 +78,11 @@ export class Proxy {
         context: this.context,
         secrets: this.secrets,
         originalDestination: options.originalDestination ?? originalDestination,
-        onRefused: (listener, info, reason) => options.log(`refused ${info.remote} at ${listener.name} for ${info.local}: ${reason}`),
+        onRefused: (listener, info, reason) =>
+          options.log(`refused ${info.remote} at ${listener.name} for ${info.local}: ${reason}`),
       },
-      (listener, error) => options.log(`listener ${listener.name} on ${listener.address}:${listener.port}: ${error.message}`),
+      (listener, error) =>
+        options.log(`listener ${listener.name} on ${listener.address}:${listener.port}: ${error.message}`),
     );
     this.#sweeper = setInterval(() => {
       const now = Date.now();
@@ -155,7 +157,10 @@ export class Proxy {
   wantedRoutes(): Set<string> {
     const names = new Set<string>();
     for (const listener of this.listeners.configs) {
-      for (const chain of [...listener.chains, ...(listener.defaultChain === undefined ? [] : [listener.defaultChain])]) {
+      for (const chain of [
+        ...listener.chains,
+        ...(listener.defaultChain === undefined ? [] : [listener.defaultChain]),
+      ]) {
         if (chain.routeName !== undefined) names.add(chain.routeName);
       }
     }
@@ -205,6 +210,14 @@ function dnsGroup(found: readonly { address: string; port: number }[]): Endpoint
   return {
     priority: 0,
     localityWeight: 1,
-    endpoints: found.map(({ address, port }) => ({ address, port, weight: 1, healthy: true, locality: undefined, workload: undefined, metadata: {} })),
+    endpoints: found.map(({ address, port }) => ({
+      address,
+      port,
+      weight: 1,
+      healthy: true,
+      locality: undefined,
+      workload: undefined,
+      metadata: {},
+    })),
   };
 }

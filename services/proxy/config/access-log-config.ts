@@ -1,5 +1,10 @@
 // Access loggers of listeners, connection managers and TCP proxies: files and streams, in Envoy's text or JSON formats.
-import { type AccessLogFormat, compileJsonFormat, compileTextFormat, ENVOY_TEXT_FORMAT } from '#lib/telemetry/access-log.ts';
+import {
+  type AccessLogFormat,
+  compileJsonFormat,
+  compileTextFormat,
+  ENVOY_TEXT_FORMAT,
+} from '#lib/telemetry/access-log.ts';
 import { unpackTyped, type TypedConfig } from './typed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -25,7 +30,8 @@ function formatOf(message: Fields): AccessLogFormat {
   const json = (format?.['jsonFormat'] ?? message['jsonFormat'] ?? message['typedJsonFormat']) as Fields | undefined;
   if (json != null) return compileJsonFormat(plainStruct(json), omitEmpty);
   const source = format?.['textFormatSource'] as { inlineString?: string } | undefined;
-  const text = source?.inlineString ?? (format?.['textFormat'] as string | undefined) ?? (message['format'] as string | undefined);
+  const text =
+    source?.inlineString ?? (format?.['textFormat'] as string | undefined) ?? (message['format'] as string | undefined);
   return compileTextFormat(text || ENVOY_TEXT_FORMAT);
 }
 
@@ -34,6 +40,9 @@ function plainStruct(struct: Fields): Record<string, unknown> {
   const fields = struct['fields'];
   if (typeof fields !== 'object' || fields === null) return { ...struct };
   return Object.fromEntries(
-    Object.entries(fields as Record<string, Fields>).map(([key, value]) => [key, value['stringValue'] ?? value['numberValue'] ?? value['boolValue']]),
+    Object.entries(fields as Record<string, Fields>).map(([key, value]) => [
+      key,
+      value['stringValue'] ?? value['numberValue'] ?? value['boolValue'],
+    ]),
   );
 }

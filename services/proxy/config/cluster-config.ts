@@ -142,7 +142,9 @@ interface LoadAssignment {
 export function compileEndpoints(assignment: LoadAssignment): EndpointGroup[] {
   return (assignment.endpoints ?? []).map((group) => {
     const locality = group['locality'] as { region?: string; zone?: string; subZone?: string } | undefined;
-    const labels = locality ? { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' } : undefined;
+    const labels = locality
+      ? { region: locality.region ?? '', zone: locality.zone ?? '', subZone: locality.subZone ?? '' }
+      : undefined;
     return {
       priority: numberOf(group['priority'], 0),
       localityWeight: numberOf(group['loadBalancingWeight'], 1),
@@ -157,7 +159,13 @@ function compileEndpoint(resource: Fields, locality: EndpointLabels | undefined)
   if (socket?.address === undefined) return [];
   const health = resource['healthStatus'];
   const metadata = ((resource['metadata'] as Fields | undefined)?.['filterMetadata'] ?? {}) as Dictionary;
-  const unhealthy = health === 'UNHEALTHY' || health === 2 || health === 'DRAINING' || health === 3 || health === 'TIMEOUT' || health === 4;
+  const unhealthy =
+    health === 'UNHEALTHY' ||
+    health === 2 ||
+    health === 'DRAINING' ||
+    health === 3 ||
+    health === 'TIMEOUT' ||
+    health === 4;
   return [
     {
       address: socket.address,
@@ -183,7 +191,9 @@ function workloadOf(value: unknown): EndpointWorkload | undefined {
 }
 
 function dnsHosts(assignment: LoadAssignment): { host: string; port: number }[] {
-  return compileEndpoints(assignment).flatMap((group) => group.endpoints.map(({ address, port }) => ({ host: address, port })));
+  return compileEndpoints(assignment).flatMap((group) =>
+    group.endpoints.map(({ address, port }) => ({ host: address, port })),
+  );
 }
 
 function balanceOf(resource: ClusterResource): BalancePolicy {
@@ -218,7 +228,8 @@ function percentOf(value: unknown, fallback: number): number {
 
 function circuitLimits(resource: ClusterResource): CircuitLimits {
   const breakers = resource['circuitBreakers'] as { thresholds?: Fields[] } | undefined;
-  const threshold = breakers?.thresholds?.find((one) => [undefined, 'DEFAULT', 0].includes(one['priority'] as string)) ?? {};
+  const threshold =
+    breakers?.thresholds?.find((one) => [undefined, 'DEFAULT', 0].includes(one['priority'] as string)) ?? {};
   return {
     maxConnections: numberOf(threshold['maxConnections'], 1024),
     maxPendingRequests: numberOf(threshold['maxPendingRequests'], 1024),
@@ -263,7 +274,9 @@ function outlierOf(config: Fields | undefined): OutlierConfig | undefined {
   return {
     consecutive5xx: numberOf(config['enforcingConsecutive5xx'], 100) === 0 ? 0 : numberOf(config['consecutive5xx'], 5),
     consecutiveGatewayFailure:
-      numberOf(config['enforcingConsecutiveGatewayFailure'], 0) === 0 ? 0 : numberOf(config['consecutiveGatewayFailure'], 5),
+      numberOf(config['enforcingConsecutiveGatewayFailure'], 0) === 0
+        ? 0
+        : numberOf(config['consecutiveGatewayFailure'], 5),
     consecutiveLocalOriginFailure: numberOf(config['consecutiveLocalOriginFailure'], 5),
     splitLocalOrigin: booleanOf(config['splitExternalLocalOriginErrors'], false),
     intervalMs: durationMs(config['interval']) ?? 10_000,
@@ -274,9 +287,13 @@ function outlierOf(config: Fields | undefined): OutlierConfig | undefined {
 }
 
 function serviceOf(metadata: Dictionary): ClusterConfig['service'] {
-  const services = metadata['istio']?.['services'] as { host?: string; name?: string; namespace?: string }[] | undefined;
+  const services = metadata['istio']?.['services'] as
+    | { host?: string; name?: string; namespace?: string }[]
+    | undefined;
   const first = services?.[0];
-  return first === undefined ? undefined : { host: first.host ?? '', name: first.name ?? '', namespace: first.namespace ?? '' };
+  return first === undefined
+    ? undefined
+    : { host: first.host ?? '', name: first.name ?? '', namespace: first.namespace ?? '' };
 }
 
 interface Transports {
@@ -285,7 +302,9 @@ interface Transports {
 }
 
 function compileTransports(resource: ClusterResource, secrets: SecretStore): Transports {
-  const matches = ((resource['transportSocketMatches'] ?? []) as { match?: Fields; transportSocket?: TransportSocket }[]).map((one) => ({
+  const matches = (
+    (resource['transportSocketMatches'] ?? []) as { match?: Fields; transportSocket?: TransportSocket }[]
+  ).map((one) => ({
     wanted: Object.entries(one.match ?? {}),
     tls: compileTransport(one.transportSocket, secrets),
   }));
@@ -329,7 +348,10 @@ function upstreamTlsConfig(message: Fields): UpstreamTlsConfig {
 
 export interface CommonTlsContext {
   readonly alpnProtocols?: readonly string[];
-  readonly tlsParams?: { readonly tlsMinimumProtocolVersion?: string | number; readonly tlsMaximumProtocolVersion?: string | number };
+  readonly tlsParams?: {
+    readonly tlsMinimumProtocolVersion?: string | number;
+    readonly tlsMaximumProtocolVersion?: string | number;
+  };
   readonly tlsCertificateSdsSecretConfigs?: readonly { readonly name?: string }[];
   readonly tlsCertificates?: readonly Fields[];
   readonly validationContext?: ValidationContext;
@@ -342,7 +364,10 @@ export interface CommonTlsContext {
 
 export interface ValidationContext {
   readonly matchSubjectAltNames?: readonly StringMatcher[];
-  readonly matchTypedSubjectAltNames?: readonly { readonly sanType?: string | number; readonly matcher?: StringMatcher }[];
+  readonly matchTypedSubjectAltNames?: readonly {
+    readonly sanType?: string | number;
+    readonly matcher?: StringMatcher;
+  }[];
 }
 
 export function tlsVersion(value: string | number | undefined, fallback: 'TLSv1.2' | 'TLSv1.3'): 'TLSv1.2' | 'TLSv1.3' {

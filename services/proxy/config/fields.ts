@@ -33,6 +33,11 @@ export function booleanOf(value: unknown, fallback: boolean): boolean {
 export function fractionOf(value: unknown): number {
   if (value === undefined || value === null) return 0;
   const { numerator, denominator } = value as { numerator?: number; denominator?: string | number };
-  const scale = denominator === 'MILLION' || denominator === 2 ? 1e6 : denominator === 'TEN_THOUSAND' || denominator === 1 ? 1e4 : 100;
+  const scale =
+    denominator === 'MILLION' || denominator === 2
+      ? 1e6
+      : denominator === 'TEN_THOUSAND' || denominator === 1
+        ? 1e4
+        : 100;
   return Number(numerator ?? 0) / scale;
 }

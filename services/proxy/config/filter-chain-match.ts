@@ -46,7 +46,11 @@ export function compileFilterChainMatch(match: FilterChainMatchResource | null |
   const protocols = m.applicationProtocols ?? [];
   const sourceType = m.sourceType;
   return {
-    needsTls: m.transportProtocol === 'tls' || (m.serverNames ?? []).length > 0 || protocols.length > 0 || m.transportProtocol === 'raw_buffer',
+    needsTls:
+      m.transportProtocol === 'tls' ||
+      (m.serverNames ?? []).length > 0 ||
+      protocols.length > 0 ||
+      m.transportProtocol === 'raw_buffer',
     needsHttp: protocols.some((protocol) => protocol === 'http/1.1' || protocol === 'h2c' || protocol === 'http/1.0'),
     criteria: [
       port === 0 ? any : (t) => (t.destinationPort === port ? 1 : undefined),
@@ -67,7 +71,8 @@ const any: Criterion = () => 0;
 function ofSourceType(type: string | number): Criterion {
   const local = type === 'SAME_IP_OR_LOOPBACK' || type === 1;
   return (t) => {
-    const isLocal = t.sourceAddress === t.destinationAddress || t.sourceAddress.startsWith('127.') || t.sourceAddress === '::1';
+    const isLocal =
+      t.sourceAddress === t.destinationAddress || t.sourceAddress.startsWith('127.') || t.sourceAddress === '::1';
     return isLocal === local ? 1 : undefined;
   };
 }
@@ -109,7 +114,10 @@ function serverNames(names: readonly string[]): Criterion {
 }
 
 /** The chain for a connection, or undefined. */
-export function chooseChain<C extends { readonly match: CompiledMatch }>(chains: readonly C[], traits: ConnectionTraits): C | undefined {
+export function chooseChain<C extends { readonly match: CompiledMatch }>(
+  chains: readonly C[],
+  traits: ConnectionTraits,
+): C | undefined {
   let left: readonly C[] = chains;
   for (let index = 0; index < 9 && left.length > 0; index++) {
     let best = -1;

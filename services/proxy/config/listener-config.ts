@@ -59,24 +59,32 @@ export interface FilterFactory {
 
 export function compileListener(resource: ListenerResource, filters: FilterFactory): ListenerConfig {
   const name = resource.name ?? '';
-  const socket = (resource['address'] as { socketAddress?: { address?: string; portValue?: number } } | undefined)?.socketAddress;
+  const socket = (resource['address'] as { socketAddress?: { address?: string; portValue?: number } } | undefined)
+    ?.socketAddress;
   if (socket?.address === undefined) throw new Error(`listener ${name}: only socket addresses are supported`);
   const direction = directionOf(resource['trafficDirection']);
   const chain = (one: Fields, index: number): FilterChain => compileChain(one, `${name}#${index}`, direction, filters);
   const chains = ((resource['filterChains'] ?? []) as Fields[]).map(chain);
   const fallback = resource['defaultFilterChain'] as Fields | undefined;
-  const listenerFilters = ((resource['listenerFilters'] ?? []) as { name?: string }[]).map((filter) => filter.name ?? '');
+  const listenerFilters = ((resource['listenerFilters'] ?? []) as { name?: string }[]).map(
+    (filter) => filter.name ?? '',
+  );
   const needsHttp = chains.some(({ match }) => match.needsHttp);
   return {
     name,
     address: socket.address,
     port: Number(socket.portValue ?? 0),
-    bindToPort: booleanOf(resource['bindToPort'], booleanOf((resource['deprecatedV1'] as Fields | undefined)?.['bindToPort'], true)),
+    bindToPort: booleanOf(
+      resource['bindToPort'],
+      booleanOf((resource['deprecatedV1'] as Fields | undefined)?.['bindToPort'], true),
+    ),
     useOriginalDestination: booleanOf(resource['useOriginalDst'], false),
     direction,
     chains,
     defaultChain: fallback == null ? undefined : compileChain(fallback, `${name}#default`, direction, filters),
-    inspectsTls: listenerFilters.includes('envoy.filters.listener.tls_inspector') || chains.some(({ match, tls }) => match.needsTls && tls !== undefined),
+    inspectsTls:
+      listenerFilters.includes('envoy.filters.listener.tls_inspector') ||
+      chains.some(({ match, tls }) => match.needsTls && tls !== undefined),
     inspectsHttp: listenerFilters.includes('envoy.filters.listener.http_inspector') && needsHttp,
     inspectTimeoutMs: durationMs(resource['listenerFiltersTimeout']) ?? 15_000,
     continueOnTimeout: booleanOf(resource['continueOnListenerFiltersTimeout'], false),
@@ -126,7 +134,8 @@ function compileChain(chain: Fields, fallbackName: string, direction: Direction,
 }
 
 function compileTcp(message: Fields, direction: Direction, layers: readonly TcpLayer[]): TcpConfig {
-  const weighted = (message['weightedClusters'] as { clusters?: { name?: string; weight?: unknown }[] } | undefined)?.clusters;
+  const weighted = (message['weightedClusters'] as { clusters?: { name?: string; weight?: unknown }[] } | undefined)
+    ?.clusters;
   const clusters = weighted?.length
     ? weighted.map(({ name, weight }) => ({ name: name ?? '', weight: numberOf(weight, 1) }))
     : [{ name: String(message['cluster'] ?? ''), weight: 1 }];
@@ -155,11 +164,18 @@ const CERT_MODES: Readonly<Record<string, HttpConfig['forwardClientCert']>> = {
   '4': 'always-forward-only',
 };
 
-function compileHttp(message: Fields, direction: Direction, filters: FilterFactory, _tcp: readonly TcpLayer[]): HttpConfig {
+function compileHttp(
+  message: Fields,
+  direction: Direction,
+  filters: FilterFactory,
+  _tcp: readonly TcpLayer[],
+): HttpConfig {
   const rds = message['rds'] as { routeConfigName?: string } | undefined;
   const inline = message['routeConfig'] as RouteConfigurationResource | undefined;
   const routes: RouteSource =
-    inline != null ? { name: inline.name ?? '', current: compileRouteTable(inline) } : filters.routeSource(rds?.routeConfigName ?? '');
+    inline != null
+      ? { name: inline.name ?? '', current: compileRouteTable(inline) }
+      : filters.routeSource(rds?.routeConfigName ?? '');
   const layers: Layer[] = [];
   for (const filter of (message['httpFilters'] ?? []) as Fields[]) {
     const layer = filters.http(String(filter['name'] ?? ''), filter, direction);
@@ -207,7 +223,9 @@ function compileHttp(message: Fields, direction: Direction, filters: FilterFacto
 }
 
 function suppressesEnvoyHeaders(message: Fields): boolean {
-  const router = ((message['httpFilters'] ?? []) as { name?: string; typedConfig?: TypedConfig }[]).find(({ name }) => name === 'envoy.filters.http.router');
+  const router = ((message['httpFilters'] ?? []) as { name?: string; typedConfig?: TypedConfig }[]).find(
+    ({ name }) => name === 'envoy.filters.http.router',
+  );
   if (router?.typedConfig === undefined) return false;
   return unpackTyped(router.typedConfig).message['suppressEnvoyHeaders'] === true;
 }

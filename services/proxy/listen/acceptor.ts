@@ -50,10 +50,14 @@ export class Acceptor {
 
   accept(socket: Socket, acceptedBy: ListenerConfig): void {
     socket.on('error', () => {});
-    const destination = acceptedBy.useOriginalDestination || acceptedBy.direction === 'inbound' ? this.#options.originalDestination(socket) : undefined;
+    const destination =
+      acceptedBy.useOriginalDestination || acceptedBy.direction === 'inbound'
+        ? this.#options.originalDestination(socket)
+        : undefined;
     const own = { address: stripMapped(socket.localAddress ?? ''), port: socket.localPort ?? 0 };
     const target = destination ?? own;
-    const listener = (acceptedBy.useOriginalDestination ? this.#options.findListener(target, acceptedBy) : undefined) ?? acceptedBy;
+    const listener =
+      (acceptedBy.useOriginalDestination ? this.#options.findListener(target, acceptedBy) : undefined) ?? acceptedBy;
     if (!listener.inspectsTls && !listener.inspectsHttp) {
       this.#serve(socket, listener, target, NOTHING);
       return;

@@ -85,9 +85,14 @@ export class DownstreamTls {
     const names = certificate === undefined ? [] : subjectAltNames({ subjectaltname: certificate.subjectAltName });
     const verified = certificate !== undefined && socket.authorized;
     const { sans } = this.#config;
-    if (certificate !== undefined && (!verified || (sans.length > 0 && !names.some((name) => sans.some((matches) => matches(name)))))) {
+    if (
+      certificate !== undefined &&
+      (!verified || (sans.length > 0 && !names.some((name) => sans.some((matches) => matches(name)))))
+    ) {
       socket.destroy();
-      this.#finish(key, { failure: verified ? 'verify SAN list: the client is not of this mesh' : 'the client certificate is not trusted' });
+      this.#finish(key, {
+        failure: verified ? 'verify SAN list: the client is not of this mesh' : 'the client certificate is not trusted',
+      });
       return;
     }
     const local = socket.getCertificate() as { subjectaltname?: string } | null;

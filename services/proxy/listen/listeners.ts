@@ -25,9 +25,16 @@ export class Listeners implements Connections {
   readonly #onError: (listener: ListenerConfig, error: Error) => void;
   #closed = false;
 
-  constructor(options: Omit<AcceptorOptions, 'connections' | 'findListener'>, onError: (listener: ListenerConfig, error: Error) => void) {
+  constructor(
+    options: Omit<AcceptorOptions, 'connections' | 'findListener'>,
+    onError: (listener: ListenerConfig, error: Error) => void,
+  ) {
     this.#onError = onError;
-    this.#acceptor = new Acceptor({ ...options, connections: this, findListener: (destination) => this.#find(destination) });
+    this.#acceptor = new Acceptor({
+      ...options,
+      connections: this,
+      findListener: (destination) => this.#find(destination),
+    });
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#timer.unref();
   }
@@ -125,7 +132,9 @@ export class Listeners implements Connections {
   }
 
   #find({ address, port }: Destination): ListenerConfig | undefined {
-    return this.#virtual.get(`${address}:${port}`) ?? this.#virtual.get(`0.0.0.0:${port}`) ?? this.#virtual.get(`:::${port}`);
+    return (
+      this.#virtual.get(`${address}:${port}`) ?? this.#virtual.get(`0.0.0.0:${port}`) ?? this.#virtual.get(`:::${port}`)
+    );
   }
 
   add(connection: Http1Server, socket: Socket, chain: FilterChain): void {

@@ -16,7 +16,9 @@ let getsockopt: GetSockOpt | undefined;
 
 function load(): GetSockOpt {
   const libc = koffi.load('libc.so.6');
-  return libc.func('int getsockopt(int fd, int level, int optname, _Out_ uint8_t *value, _Inout_ uint32_t *length)') as unknown as GetSockOpt;
+  return libc.func(
+    'int getsockopt(int fd, int level, int optname, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+  ) as unknown as GetSockOpt;
 }
 
 /** Undefined if the connection was not redirected. */

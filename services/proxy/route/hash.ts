@@ -15,7 +15,11 @@ export interface RequestHash {
   readonly setCookie: string | undefined;
 }
 
-export function requestHash(policies: readonly HashPolicy[], request: HashedRequest, newCookie: () => string): RequestHash {
+export function requestHash(
+  policies: readonly HashPolicy[],
+  request: HashedRequest,
+  newCookie: () => string,
+): RequestHash {
   let hash: number | undefined;
   let setCookie: string | undefined;
   for (const policy of policies) {
@@ -43,7 +47,11 @@ export function requestHash(policies: readonly HashPolicy[], request: HashedRequ
 function cookieOf(header: string | undefined, name: string): string | undefined {
   for (const part of header?.split(/[;,]/) ?? []) {
     const at = part.indexOf('=');
-    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim().replace(/^"(.*)"$/, '$1');
+    if (at > 0 && part.slice(0, at).trim() === name)
+      return part
+        .slice(at + 1)
+        .trim()
+        .replace(/^"(.*)"$/, '$1');
   }
   return undefined;
 }

@@ -33,7 +33,12 @@ export function compileHeaderOps(
     additions: (add ?? []).map((option) => {
       const name = option.header?.key ?? '';
       const value = option.header?.value ?? '';
-      return { name, needle: needleOf(name), mode: modeOf(option), value: value.includes('%') ? compileTextFormat(value) : value };
+      return {
+        name,
+        needle: needleOf(name),
+        mode: modeOf(option),
+        value: value.includes('%') ? compileTextFormat(value) : value,
+      };
     }),
     removals: (remove ?? []).map((name) => needleOf(name)),
   };
@@ -52,14 +57,22 @@ function modeOf(option: HeaderValueOption): AppendMode {
       return 'overwrite-if-exists';
     default: {
       const append = option.append as { value?: boolean } | boolean | undefined;
-      const appends = typeof append === 'object' && append !== null ? append.value !== false && append.value !== undefined : append !== false;
+      const appends =
+        typeof append === 'object' && append !== null
+          ? append.value !== false && append.value !== undefined
+          : append !== false;
       return appends ? 'append' : 'overwrite';
     }
   }
 }
 
 /** Removes first, then adds, as Envoy does. `setAuthority` hears of a changed Host. */
-export function applyHeaderOps(ops: HeaderOps, head: Head, record: AccessRecord, setAuthority?: (value: string) => void): void {
+export function applyHeaderOps(
+  ops: HeaderOps,
+  head: Head,
+  record: AccessRecord,
+  setAuthority?: (value: string) => void,
+): void {
   for (const needle of ops.removals) head.cut(needle);
   for (const { name, needle, mode, value } of ops.additions) {
     const text = typeof value === 'string' ? value : value(record);

@@ -59,14 +59,19 @@ const DEFAULT_TIMEOUT_MS = 15_000;
 export function compilePlan(configuration: object, virtualHost: object, route: object): RoutePlan {
   const [rc, vh, r] = [configuration as Fields, virtualHost as Fields, route as Fields];
   const action = (r['route'] ?? {}) as Fields;
-  const direct = r['directResponse'] as { status?: number; body?: { inlineString?: string; inlineBytes?: Uint8Array } } | undefined;
+  const direct = r['directResponse'] as
+    | { status?: number; body?: { inlineString?: string; inlineBytes?: Uint8Array } }
+    | undefined;
   const weighted = (action['weightedClusters'] as { clusters?: Fields[] } | undefined)?.clusters ?? [];
   return {
     name: (r['name'] as string | undefined) || undefined,
     match: (r['match'] ?? {}) as Fields,
     action,
     redirect: (r['redirect'] as Fields | undefined) ?? undefined,
-    directResponse: direct == null ? undefined : { status: direct.status ?? 200, body: direct.body?.inlineString ?? bytesText(direct.body?.inlineBytes) },
+    directResponse:
+      direct == null
+        ? undefined
+        : { status: direct.status ?? 200, body: direct.body?.inlineString ?? bytesText(direct.body?.inlineBytes) },
     timeoutMs: durationMs(action['timeout']) ?? DEFAULT_TIMEOUT_MS,
     retry: compileRetry((action['retryPolicy'] ?? vh['retryPolicy']) as Fields | undefined),
     requestOps: opsOf([r, vh, rc], 'requestHeadersToAdd', 'requestHeadersToRemove'),
@@ -80,34 +85,45 @@ export function compilePlan(configuration: object, virtualHost: object, route: o
     rewrites: ['prefixRewrite', 'regexRewrite', 'hostRewriteLiteral', 'hostRewriteHeader', 'hostRewritePathRegex'].some(
       (field) => action[field] != null && action[field] !== '',
     ),
-    clusterNotFoundStatus: action['clusterNotFoundResponseCode'] === 'NOT_FOUND' || action['clusterNotFoundResponseCode'] === 1 ? 404 : 503,
+    clusterNotFoundStatus:
+      action['clusterNotFoundResponseCode'] === 'NOT_FOUND' || action['clusterNotFoundResponseCode'] === 1 ? 404 : 503,
     attemptCount: vh['includeRequestAttemptCount'] === true,
     upgrades: upgradesOf(action['upgradeConfigs'] as Fields[] | undefined),
-    filters: { ...filtersOf(rc), ...filtersOf(vh), ...filtersOf(r), },
+    filters: { ...filtersOf(rc), ...filtersOf(vh), ...filtersOf(r) },
   };
 }
 
 function bytesText(bytes: Uint8Array | string | undefined): string {
   if (bytes === undefined) return '';
-  return typeof bytes === 'string' ? Buffer.from(bytes, 'base64').toString('latin1') : Buffer.from(bytes).toString('latin1');
+  return typeof bytes === 'string'
+    ? Buffer.from(bytes, 'base64').toString('latin1')
+    : Buffer.from(bytes).toString('latin1');
 }
 
 function opsOf(levels: readonly Fields[], add: string, remove: string): HeaderOps[] {
   return levels
-    .map((level) => compileHeaderOps(level[add] as Parameters<typeof compileHeaderOps>[0], level[remove] as string[] | undefined))
+    .map((level) =>
+      compileHeaderOps(level[add] as Parameters<typeof compileHeaderOps>[0], level[remove] as string[] | undefined),
+    )
     .filter((ops) => ops !== undefined);
 }
 
 function compileRetry(policy: Fields | undefined): RetryPlan | undefined {
   if (policy === undefined || policy === null) return undefined;
-  const on = String(policy['retryOn'] ?? '').split(',').map((word) => word.trim()).filter(Boolean);
+  const on = String(policy['retryOn'] ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter(Boolean);
   if (on.length === 0) return undefined;
   const backoff = (policy['retryBackOff'] ?? {}) as Fields;
   const base = durationMs(backoff['baseInterval']) ?? 25;
   const predicates = (policy['retryHostPredicate'] ?? []) as { name?: string }[];
   return {
     on: new Set(on.filter((word) => !/^\d+$/.test(word))),
-    statusCodes: new Set([...((policy['retriableStatusCodes'] ?? []) as number[]), ...on.filter((word) => /^\d+$/.test(word)).map(Number)]),
+    statusCodes: new Set([
+      ...((policy['retriableStatusCodes'] ?? []) as number[]),
+      ...on.filter((word) => /^\d+$/.test(word)).map(Number),
+    ]),
     attempts: numberOf(policy['numRetries'], 1),
     perTryTimeoutMs: durationMs(policy['perTryTimeout']) ?? 0,
     baseBackoffMs: base,
@@ -118,7 +134,10 @@ function compileRetry(policy: Fields | undefined): RetryPlan | undefined {
 
 function compileMirror(policy: Fields): MirrorPlan {
   const fraction = policy['runtimeFraction'] as { defaultValue?: unknown } | undefined;
-  return { cluster: String(policy['cluster'] ?? ''), fraction: fraction == null ? 1 : fractionOf(fraction.defaultValue) };
+  return {
+    cluster: String(policy['cluster'] ?? ''),
+    fraction: fraction == null ? 1 : fractionOf(fraction.defaultValue),
+  };
 }
 
 function upgradesOf(configs: readonly Fields[] | undefined): ReadonlySet<string> | undefined {

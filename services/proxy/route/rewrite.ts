@@ -48,7 +48,11 @@ function replacePrefix(match: Fields, bare: string, replacement: string): string
 }
 
 /** New authority, or undefined. */
-export function rewriteHost(plan: RoutePlan, path: string, header: (name: string) => string | undefined): string | undefined {
+export function rewriteHost(
+  plan: RoutePlan,
+  path: string,
+  header: (name: string) => string | undefined,
+): string | undefined {
   const { action } = plan;
   const literal = action['hostRewriteLiteral'] as string | undefined;
   if (literal) return literal;
@@ -71,7 +75,12 @@ const CODES: Readonly<Record<string, number>> = {
   '4': 308,
 };
 
-export function redirectOf(plan: RoutePlan, scheme: string, authority: string, path: string): { status: number; location: string } {
+export function redirectOf(
+  plan: RoutePlan,
+  scheme: string,
+  authority: string,
+  path: string,
+): { status: number; location: string } {
   const redirect = plan.redirect ?? {};
   const status = CODES[String(redirect['responseCode'] ?? 'MOVED_PERMANENTLY')] ?? 301;
   const newScheme = redirect['httpsRedirect'] === true ? 'https' : (redirect['schemeRedirect'] as string) || scheme;
@@ -79,8 +88,14 @@ export function redirectOf(plan: RoutePlan, scheme: string, authority: string, p
   const newHost = (redirect['hostRedirect'] as string) || host;
   const wantedPort = Number(redirect['portRedirect'] ?? 0);
   const isDefault = (newScheme === 'http' && port === '80') || (newScheme === 'https' && port === '443');
-  const dropsPort = newScheme !== scheme && ((scheme === 'http' && port === '80') || (scheme === 'https' && port === '443'));
-  const newPort = wantedPort > 0 ? `:${wantedPort}` : port !== '' && !isDefault && !dropsPort && !redirect['hostRedirect'] ? `:${port}` : '';
+  const dropsPort =
+    newScheme !== scheme && ((scheme === 'http' && port === '80') || (scheme === 'https' && port === '443'));
+  const newPort =
+    wantedPort > 0
+      ? `:${wantedPort}`
+      : port !== '' && !isDefault && !dropsPort && !redirect['hostRedirect']
+        ? `:${port}`
+        : '';
   let newPath = path;
   const pathRedirect = redirect['pathRedirect'] as string | undefined;
   if (pathRedirect) newPath = pathRedirect.includes('?') ? pathRedirect : pathRedirect + queryOf(path);

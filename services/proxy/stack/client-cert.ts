@@ -1,7 +1,10 @@
 // The x-forwarded-client-cert element of a client: By, Hash, Subject, URI, DNS.
 import type { TlsPeer } from './connection-info.ts';
 
-export function clientCertHeader(peer: TlsPeer, set: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean }): string {
+export function clientCertHeader(
+  peer: TlsPeer,
+  set: { readonly subject: boolean; readonly uri: boolean; readonly dns: boolean },
+): string {
   const parts: string[] = [];
   if (peer.localUri !== '') parts.push(`By=${peer.localUri}`);
   parts.push(`Hash=${peer.fingerprint}`);

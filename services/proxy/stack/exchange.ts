@@ -154,7 +154,13 @@ export class Exchange implements AccessRecord {
     const table = this.config.routes.current;
     if (table === undefined) return;
     const match = table.compiled.match(
-      { authority: this.head.authority, path: this.head.path, method: this.method, scheme: this.scheme, header: (name) => this.header(name) },
+      {
+        authority: this.head.authority,
+        path: this.head.path,
+        method: this.method,
+        scheme: this.scheme,
+        header: (name) => this.header(name),
+      },
       this.context.random(),
     );
     if (match === undefined) return;

@@ -88,7 +88,12 @@ export class Http1Server implements Downstream {
       const limit = this.#pending === undefined ? connectionIdleTimeoutMs : HEAD_TIMEOUT_MS;
       if (limit > 0 && quietMs >= limit) this.#socket.destroy();
     } else if (streamIdleTimeoutMs > 0 && quietMs >= streamIdleTimeoutMs) {
-      this.#exchange.reply({ status: this.#responded ? 504 : 408, body: 'stream timeout', flag: 'SI', details: 'stream_idle_timeout' });
+      this.#exchange.reply({
+        status: this.#responded ? 504 : 408,
+        body: 'stream timeout',
+        flag: 'SI',
+        details: 'stream_idle_timeout',
+      });
     }
   }
 
@@ -187,7 +192,8 @@ export class Http1Server implements Downstream {
     if (!this.#keep) lines += 'connection: close\r\n';
     else if (old) lines += 'connection: keep-alive\r\n';
     const text = `${head.text}${lines}\r\n`;
-    const flushed = this.#mode === 'chunk' ? this.#writeChunk(text, body, end, '') : writeMessage(this.#socket, text, body);
+    const flushed =
+      this.#mode === 'chunk' ? this.#writeChunk(text, body, end, '') : writeMessage(this.#socket, text, body);
     if (end) this.#finishResponse();
     return flushed;
   }
@@ -195,7 +201,9 @@ export class Http1Server implements Downstream {
   sendData(data: Buffer, end: boolean, trailers: string): boolean {
     this.activeMs = Date.now();
     const flushed =
-      this.#mode === 'chunk' ? this.#writeChunk('', data, end, trailers) : data.length === 0 || this.#socket.write(data);
+      this.#mode === 'chunk'
+        ? this.#writeChunk('', data, end, trailers)
+        : data.length === 0 || this.#socket.write(data);
     if (end) this.#finishResponse();
     return flushed;
   }
@@ -265,7 +273,10 @@ export class Http1Server implements Downstream {
       return;
     }
     const reason = STATUS_CODES[error.status] ?? 'Bad Request';
-    this.#socket.write(`HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`, 'latin1');
+    this.#socket.write(
+      `HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+      'latin1',
+    );
     this.#closeSoon();
   }
 

@@ -5,7 +5,17 @@ import type { Exchange } from './exchange.ts';
 import type { LocalReply } from './layer.ts';
 
 /** gRPC status for an HTTP status (Envoy's table). */
-const GRPC_STATUS: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 404: 12, 408: 4, 429: 14, 502: 14, 503: 14, 504: 14 };
+const GRPC_STATUS: Readonly<Record<number, number>> = {
+  400: 13,
+  401: 16,
+  403: 7,
+  404: 12,
+  408: 4,
+  429: 14,
+  502: 14,
+  503: 14,
+  504: 14,
+};
 const EMPTY = Buffer.alloc(0);
 
 export function replyHead(exchange: Exchange, local: LocalReply): { head: ResponseHead; body: Buffer } {

@@ -109,7 +109,10 @@ function forward(exchange: Exchange): void {
   const { head, config, connection } = exchange;
   if (config.useRemoteAddress) {
     const before = head.find(FORWARDED_FOR);
-    head.set('x-forwarded-for', before === undefined ? connection.remoteAddress : `${before},${connection.remoteAddress}`);
+    head.set(
+      'x-forwarded-for',
+      before === undefined ? connection.remoteAddress : `${before},${connection.remoteAddress}`,
+    );
     if (head.lower.includes(ENVOY)) for (const needle of INTERNAL_ONLY) head.cut(needle);
     if (isPrivate(connection.remoteAddress) && before === undefined) head.set('x-envoy-internal', 'true');
     else head.set('x-envoy-external-address', connection.remoteAddress);

@@ -31,7 +31,10 @@ export function finishResponseHead(exchange: Exchange, head: ResponseHead): void
   if (config.serverHeader === 'overwrite') {
     head.cut(SERVER);
     lines += `server: ${config.serverName}\r\n`;
-  } else if (!head.lower.includes(SERVER) && (config.serverHeader === 'append-if-absent' || exchange.upstreamServiceMs === undefined)) {
+  } else if (
+    !head.lower.includes(SERVER) &&
+    (config.serverHeader === 'append-if-absent' || exchange.upstreamServiceMs === undefined)
+  ) {
     lines += `server: ${config.serverName}\r\n`;
   }
   head.text += lines;

@@ -65,7 +65,11 @@ export class Router implements UpstreamHandler {
     if (plan.hash.length > 0) {
       const { hash, setCookie } = requestHash(
         plan.hash,
-        { header: (name) => exchange.header(name), path: exchange.head.path, sourceAddress: exchange.connection.remoteAddress },
+        {
+          header: (name) => exchange.header(name),
+          path: exchange.head.path,
+          sourceAddress: exchange.connection.remoteAddress,
+        },
         exchange.context.newId,
       );
       this.#hash = hash;
@@ -123,12 +127,20 @@ export class Router implements UpstreamHandler {
     }
     let upstream = cluster.takeIdle(endpoint, Date.now());
     if (upstream === undefined) {
-      if (cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0) return this.#queue();
+      if (cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0)
+        return this.#queue();
       try {
         upstream = cluster.open(endpoint);
       } catch (error) {
         exchange.upstreamFailure = (error as Error).message;
-        return this.#finish(failure(503, 'UF', `upstream_reset_before_response_started{${reasonText((error as Error).message)}}`, connectBody((error as Error).message)));
+        return this.#finish(
+          failure(
+            503,
+            'UF',
+            `upstream_reset_before_response_started{${reasonText((error as Error).message)}}`,
+            connectBody((error as Error).message),
+          ),
+        );
       }
     }
     this.#endpoint = endpoint;
@@ -139,7 +151,8 @@ export class Router implements UpstreamHandler {
     const { perTryTimeoutMs } = this.#plan.retry ?? NO_RETRY;
     if (perTryTimeoutMs > 0) this.#tryTimer = setTimeout(() => this.#tryTimeout(), perTryTimeoutMs);
     const attempt = this.#plan.attemptCount ? `x-envoy-attempt-count: ${this.#attempts}\r\n` : '';
-    const body = this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
+    const body =
+      this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
     this.#sent = this.#body.length;
     if (!upstream.send(this, `${this.#head}${attempt}\r\n`, body, this.#requestEnded)) exchange.down.pauseRequest();
     if (!this.#replayable) this.#body = [];
@@ -187,7 +200,12 @@ export class Router implements UpstreamHandler {
   #overflow(): void {
     this.#cluster.counters.pendingOverflow++;
     this.#finish({
-      ...failure(503, 'UO', 'upstream_reset_before_response_started{overflow}', 'upstream connect error or disconnect/reset before headers. reset reason: overflow'),
+      ...failure(
+        503,
+        'UO',
+        'upstream_reset_before_response_started{overflow}',
+        'upstream connect error or disconnect/reset before headers. reset reason: overflow',
+      ),
       headers: [['x-envoy-overloaded', 'true']],
     });
   }
@@ -248,7 +266,8 @@ export class Router implements UpstreamHandler {
   onData(data: Buffer, end: boolean, trailers: string, payloadBytes: number): void {
     const exchange = this.#exchange;
     if (end) {
-      if (exchange.isGrpc && trailers !== '') noteGrpcStatus(exchange, /(?:^|\n)grpc-status:\s*(\d+)/i.exec(trailers)?.[1]);
+      if (exchange.isGrpc && trailers !== '')
+        noteGrpcStatus(exchange, /(?:^|\n)grpc-status:\s*(\d+)/i.exec(trailers)?.[1]);
       this.#complete();
     }
     if (!exchange.respondData(data, end, trailers, payloadBytes)) this.#upstream?.pause();
@@ -289,7 +308,8 @@ export class Router implements UpstreamHandler {
       return this.#attempt();
     }
     if (endpoint !== undefined) this.#cluster.outlier?.onLocalFailure(endpoint);
-    exchange.upstreamFailure = exchange.upstreamFailure ?? (detail === 'connection termination' ? undefined : detail || undefined);
+    exchange.upstreamFailure =
+      exchange.upstreamFailure ?? (detail === 'connection termination' ? undefined : detail || undefined);
     const { retry } = this.#plan;
     if (retry !== undefined && retriesOnReset(retry, reason) && this.#mayRetry()) return this.#retry();
     this.#finish(resetReply(reason, detail, this.#attempts > 1));
@@ -318,10 +338,13 @@ export class Router implements UpstreamHandler {
     this.#cluster.activeRetries++;
     this.#isRetry = true;
     const ceiling = Math.min(retry.maxBackoffMs, retry.baseBackoffMs * (2 ** this.#attempts - 1));
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#attempt();
-    }, Math.floor(this.#exchange.context.random() * ceiling));
+    this.#retryTimer = setTimeout(
+      () => {
+        this.#retryTimer = undefined;
+        this.#attempt();
+      },
+      Math.floor(this.#exchange.context.random() * ceiling),
+    );
   }
 
   #tryTimeout(): void {
@@ -331,7 +354,12 @@ export class Router implements UpstreamHandler {
     this.#dropUpstream();
     if (endpoint !== undefined) this.#cluster.outlier?.onLocalFailure(endpoint);
     const { retry } = this.#plan;
-    if (retry !== undefined && (retry.on.has('5xx') || retry.on.has('gateway-error') || retry.statusCodes.has(504)) && this.#mayRetry()) return this.#retry();
+    if (
+      retry !== undefined &&
+      (retry.on.has('5xx') || retry.on.has('gateway-error') || retry.statusCodes.has(504)) &&
+      this.#mayRetry()
+    )
+      return this.#retry();
     this.#finish(failure(504, 'UT', 'upstream_per_try_timeout', 'upstream request timeout'));
   }
 
@@ -399,16 +427,33 @@ function connectBody(detail: string): string {
 }
 
 function resetReply(reason: ResetReason, detail: string, retried: boolean): ReturnType<typeof failure> {
-  const text = retried ? 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ' : 'upstream connect error or disconnect/reset before headers. reset reason: ';
+  const text = retried
+    ? 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: '
+    : 'upstream connect error or disconnect/reset before headers. reset reason: ';
   switch (reason) {
     case 'connect-failure':
-      return failure(503, 'UF', 'upstream_reset_before_response_started{remote_connection_failure}', connectBody(detail));
+      return failure(
+        503,
+        'UF',
+        'upstream_reset_before_response_started{remote_connection_failure}',
+        connectBody(detail),
+      );
     case 'connect-timeout':
-      return failure(503, 'UF', 'upstream_reset_before_response_started{connection_timeout}', `${text}connection timeout`);
+      return failure(
+        503,
+        'UF',
+        'upstream_reset_before_response_started{connection_timeout}',
+        `${text}connection timeout`,
+      );
     case 'protocol-error':
       return failure(502, 'UPE', 'upstream_reset_before_response_started{protocol_error}', `${text}protocol error`);
     case 'reset':
-      return failure(503, 'UC', 'upstream_reset_before_response_started{connection_termination}', `${text}connection termination`);
+      return failure(
+        503,
+        'UC',
+        'upstream_reset_before_response_started{connection_termination}',
+        `${text}connection termination`,
+      );
   }
 }
 

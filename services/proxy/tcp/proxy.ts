@@ -126,7 +126,11 @@ export class TcpTunnel implements AccessRecord {
     try {
       upstream =
         endpoint.tls === undefined
-          ? netConnect({ ...target, allowHalfOpen: true, ...(bindAddress === undefined ? {} : { localAddress: bindAddress }) })
+          ? netConnect({
+              ...target,
+              allowHalfOpen: true,
+              ...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
+            })
           : endpoint.tls.connect({ ...target, localAddress: bindAddress }, 'tcp');
     } catch (error) {
       this.upstreamFailure = (error as Error).message;

@@ -140,7 +140,15 @@ export class IstioMetrics {
   #resolve(exchange: Exchange, peer: Peer, principal: string): RequestSeries {
     const { direction } = exchange.config;
     const labels = [
-      ...this.#labels(direction, peer, principal, exchange.connection.tls?.localUri ?? '', exchange.cluster, exchange.authority, exchange.responseFlags),
+      ...this.#labels(
+        direction,
+        peer,
+        principal,
+        exchange.connection.tls?.localUri ?? '',
+        exchange.cluster,
+        exchange.authority,
+        exchange.responseFlags,
+      ),
       String(exchange.status),
       exchange.isGrpc ? String(exchange.grpcStatus ?? 2) : '',
     ];
@@ -217,7 +225,15 @@ export class IstioMetrics {
     const home = tunnel.cluster?.series;
     const known = home?.get(key);
     if (known !== undefined) return known as TcpSeries;
-    const labels = this.#labels(direction, peer, principal, tunnel.connection.tls?.localUri ?? '', tunnel.cluster, tunnel.connection.local, tunnel.responseFlags);
+    const labels = this.#labels(
+      direction,
+      peer,
+      principal,
+      tunnel.connection.tls?.localUri ?? '',
+      tunnel.cluster,
+      tunnel.connection.local,
+      tunnel.responseFlags,
+    );
     const series = {
       opened: this.#tcp.opened.series(...labels),
       closed: this.#tcp.closed.series(...labels),
@@ -230,7 +246,9 @@ export class IstioMetrics {
 }
 
 function principalOf(exchange: Exchange): string {
-  return (exchange.config.direction === 'inbound' ? exchange.connection.tls?.uriSans[0] : exchange.upstreamUris[0]) ?? '';
+  return (
+    (exchange.config.direction === 'inbound' ? exchange.connection.tls?.uriSans[0] : exchange.upstreamUris[0]) ?? ''
+  );
 }
 
 function namespaceOf(principal: string): string | undefined {

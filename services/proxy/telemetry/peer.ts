@@ -96,7 +96,10 @@ function peerOf(struct: Record<string, StructValue>, index: number): Peer {
 const EXCHANGED_LABELS = ['service.istio.io/canonical-name', 'service.istio.io/canonical-revision', 'app', 'version'];
 
 /** Our own metadata as the header carries it, and as a peer for the local side of metrics. */
-export function localPeer(metadata: Readonly<Record<string, unknown>>): { readonly peer: Peer; readonly header: string } {
+export function localPeer(metadata: Readonly<Record<string, unknown>>): {
+  readonly peer: Peer;
+  readonly header: string;
+} {
   const struct: Record<string, StructValue> = {};
   for (const key of ['NAME', 'NAMESPACE', 'WORKLOAD_NAME', 'CLUSTER_ID', 'OWNER']) {
     const value = metadata[key];

@@ -21,7 +21,14 @@ const MAX_DYNAMIC_ENDPOINTS = 4096;
 export class Cluster {
   config: ClusterConfig;
   readonly endpoints = new Map<string, Endpoint>();
-  readonly counters: ClusterCounters = { requests: 0, connectFailures: 0, timeouts: 0, retries: 0, pendingOverflow: 0, resets: 0 };
+  readonly counters: ClusterCounters = {
+    requests: 0,
+    connectFailures: 0,
+    timeouts: 0,
+    retries: 0,
+    pendingOverflow: 0,
+    resets: 0,
+  };
   connections = 0;
   activeRequests = 0;
   activeRetries = 0;
@@ -62,7 +69,13 @@ export class Cluster {
     this.#balancer = this.#newBalancer();
   }
 
-  setEndpoints(groups: readonly { readonly priority: number; readonly localityWeight: number; readonly endpoints: readonly EndpointConfig[] }[]): void {
+  setEndpoints(
+    groups: readonly {
+      readonly priority: number;
+      readonly localityWeight: number;
+      readonly endpoints: readonly EndpointConfig[];
+    }[],
+  ): void {
     const seen = new Set<string>();
     this.#groups = groups.map(({ priority, localityWeight, endpoints }) => ({
       priority,
@@ -126,7 +139,8 @@ export class Cluster {
   takeIdle(endpoint: Endpoint, nowMs: number): Http1Upstream | undefined {
     for (let connection = endpoint.idle.pop(); connection !== undefined; connection = endpoint.idle.pop()) {
       const idleMs = nowMs - connection.idleSinceMs;
-      if (connection.isUsable && idleMs < connection.idleLimitMs && idleMs < this.config.idleTimeoutMs) return connection;
+      if (connection.isUsable && idleMs < connection.idleLimitMs && idleMs < this.config.idleTimeoutMs)
+        return connection;
       connection.destroy();
     }
     return undefined;
@@ -193,7 +207,11 @@ export class Cluster {
     this.outlier =
       outlier === undefined
         ? undefined
-        : new OutlierDetector(outlier, () => this.endpoints.values(), () => this.#balancer.refresh());
+        : new OutlierDetector(
+            outlier,
+            () => this.endpoints.values(),
+            () => this.#balancer.refresh(),
+          );
     if (outlier === undefined) return;
     this.#timer = setInterval(() => this.outlier?.sweep(), outlier.intervalMs);
     this.#timer.unref();

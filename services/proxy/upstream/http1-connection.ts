@@ -59,7 +59,11 @@ export class Http1Upstream {
     this.#isTls = tls !== undefined;
     this.socket =
       tls === undefined
-        ? netConnect({ host: endpoint.address, port: endpoint.port, ...(localAddress === undefined ? {} : { localAddress }) })
+        ? netConnect({
+            host: endpoint.address,
+            port: endpoint.port,
+            ...(localAddress === undefined ? {} : { localAddress }),
+          })
         : tls.connect({ host: endpoint.address, port: endpoint.port, localAddress }, 'http');
     this.socket.setNoDelay(true);
     endpoint.connections++;
@@ -160,7 +164,8 @@ export class Http1Upstream {
       return;
     }
     try {
-      if (this.#awaitsHead) this.#readHead(handler, this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]));
+      if (this.#awaitsHead)
+        this.#readHead(handler, this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]));
       else this.#readBody(handler, chunk, 0);
     } catch (error) {
       if (!(error instanceof HttpProtocolError)) throw error;
@@ -217,7 +222,11 @@ export class Http1Upstream {
       return;
     }
     const end = reader.feed(buffer, at);
-    const data = handler.wantsPayload ? joined(reader.payload) : at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end);
+    const data = handler.wantsPayload
+      ? joined(reader.payload)
+      : at === 0 && end === buffer.length
+        ? buffer
+        : buffer.subarray(at, end);
     if (!reader.done) {
       this.#reader = reader;
       handler.onResponse(head, framing, data, false, reader.payloadBytes);

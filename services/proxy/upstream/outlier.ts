@@ -23,7 +23,12 @@ export class OutlierDetector {
   readonly #now: () => number;
   ejections = 0;
 
-  constructor(config: OutlierConfig, endpoints: () => Iterable<Endpoint>, changed: () => void, now: () => number = Date.now) {
+  constructor(
+    config: OutlierConfig,
+    endpoints: () => Iterable<Endpoint>,
+    changed: () => void,
+    now: () => number = Date.now,
+  ) {
     this.#config = config;
     this.#endpoints = endpoints;
     this.#changed = changed;

@@ -1,5 +1,12 @@
 // The client side of TLS: one secure context per (cluster socket, secret version), chain and SAN verification.
-import { type ConnectionOptions, connect, createSecureContext, type PeerCertificate, type SecureContext, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  type PeerCertificate,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import type { SanMatcher } from '../config/san.ts';
 import { subjectAltNames } from '../config/san.ts';
 import type { SecretStore } from '../config/secrets.ts';
@@ -32,7 +39,10 @@ export class UpstreamTls {
   }
 
   /** Starts a handshake on a new connection. The caller handles `secureConnect` and `error`. */
-  connect(options: { host: string; port: number; localAddress?: string | undefined }, protocol: 'http' | 'http2' | 'tcp'): TLSSocket {
+  connect(
+    options: { host: string; port: number; localAddress?: string | undefined },
+    protocol: 'http' | 'http2' | 'tcp',
+  ): TLSSocket {
     const config = this.config;
     const verifies = config.validation !== undefined;
     const { localAddress } = options;
@@ -68,7 +78,8 @@ export class UpstreamTls {
     if (this.#context !== undefined && this.#version === this.#secrets.version) return this.#context;
     const { certificate, validation, minVersion, maxVersion } = this.config;
     const identity = certificate === undefined ? undefined : this.#secrets.certificate(certificate);
-    if (certificate !== undefined && identity === undefined) throw new Error(`TLS secret ${certificate} has not arrived`);
+    if (certificate !== undefined && identity === undefined)
+      throw new Error(`TLS secret ${certificate} has not arrived`);
     const roots = validation === undefined ? undefined : this.#secrets.validation(validation);
     if (validation !== undefined && roots === undefined) throw new Error(`TLS secret ${validation} has not arrived`);
     this.#context = createSecureContext({
@@ -87,6 +98,8 @@ export class UpstreamTls {
     if (sans.length === 0) return undefined;
     const names = subjectAltNames(certificate);
     if (names.some((name) => sans.some((matches) => matches(name)))) return undefined;
-    return new Error(`verify SAN list: the certificate names ${names.map((name) => name.value).join(', ') || 'nobody'}`);
+    return new Error(
+      `verify SAN list: the certificate names ${names.map((name) => name.value).join(', ') || 'nobody'}`,
+    );
   }
 }

@@ -41,7 +41,9 @@ export function corsLayer(): Layer {
       const method = exchange.header('access-control-request-method');
       if (exchange.method !== 'OPTIONS' || origin === undefined || method === undefined) return undefined;
       if (!allowsOrigin(policy, origin)) {
-        return booleanOf(policy.forwardNotMatchingPreflights, true) ? undefined : { status: 200, body: '', flag: '', details: 'cors_response' };
+        return booleanOf(policy.forwardNotMatchingPreflights, true)
+          ? undefined
+          : { status: 200, body: '', flag: '', details: 'cors_response' };
       }
       const headers: [string, string][] = [['access-control-allow-origin', origin]];
       if (booleanOf(policy.allowCredentials, false)) headers.push(['access-control-allow-credentials', 'true']);

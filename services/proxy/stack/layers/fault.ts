@@ -17,7 +17,10 @@ export function faultLayer(): Layer {
       const config = exchange.plan?.filters[FAULT_FILTER] as FaultConfig | undefined;
       if (config === undefined) return undefined;
       const { random } = exchange.context;
-      const delayMs = config.delay != null && random() < fractionOf(config.delay.percentage) ? (durationMs(config.delay.fixedDelay) ?? 0) : 0;
+      const delayMs =
+        config.delay != null && random() < fractionOf(config.delay.percentage)
+          ? (durationMs(config.delay.fixedDelay) ?? 0)
+          : 0;
       if (delayMs <= 0) return abort(exchange, config);
       exchange.flag('DI');
       return new Promise((resolve) => {
@@ -33,5 +36,11 @@ function abort(exchange: Exchange, { abort: config }: FaultConfig): Verdict {
   if (httpStatus) return { status: httpStatus, body: 'fault filter abort', flag: 'FI', details: 'fault_filter_abort' };
   if (grpcStatus === undefined) return undefined;
   exchange.isGrpc = true;
-  return { status: 200, body: 'fault filter abort', flag: 'FI', details: 'fault_filter_abort', headers: [['grpc-status', String(grpcStatus)]] };
+  return {
+    status: 200,
+    body: 'fault filter abort',
+    flag: 'FI',
+    details: 'fault_filter_abort',
+    headers: [['grpc-status', String(grpcStatus)]],
+  };
 }
