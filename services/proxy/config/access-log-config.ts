@@ -5,6 +5,7 @@ import {
   compileTextFormat,
   ENVOY_TEXT_FORMAT,
 } from '#lib/telemetry/access-log.ts';
+import { plainStruct } from './struct.ts';
 import { unpackTyped, type TypedConfig } from './typed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -33,16 +34,4 @@ function formatOf(message: Fields): AccessLogFormat {
   const text =
     source?.inlineString ?? (format?.['textFormat'] as string | undefined) ?? (message['format'] as string | undefined);
   return compileTextFormat(text || ENVOY_TEXT_FORMAT);
-}
-
-/** A google.protobuf.Struct as a plain object, whether or not the decoder already made it one. */
-function plainStruct(struct: Fields): Record<string, unknown> {
-  const fields = struct['fields'];
-  if (typeof fields !== 'object' || fields === null) return { ...struct };
-  return Object.fromEntries(
-    Object.entries(fields as Record<string, Fields>).map(([key, value]) => [
-      key,
-      value['stringValue'] ?? value['numberValue'] ?? value['boolValue'],
-    ]),
-  );
 }

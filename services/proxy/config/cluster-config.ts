@@ -6,6 +6,7 @@ import type { OutlierConfig } from '../upstream/outlier.ts';
 import { booleanOf, durationMs, numberOf } from './fields.ts';
 import { compileSanMatchers, type StringMatcher } from './san.ts';
 import type { SecretStore } from './secrets.ts';
+import { filterMetadata, plainStruct } from './struct.ts';
 import { unpackTyped, type TypedConfig } from './typed.ts';
 
 export interface EndpointConfig {
@@ -59,10 +60,12 @@ export interface ClusterConfig {
   /** Service of Istio's metadata: labels in metrics. */
   readonly service: { readonly host: string; readonly name: string; readonly namespace: string } | undefined;
   readonly metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** SDS names that its transports need. */
+  readonly secretNames: readonly string[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-type Dictionary = Readonly<Record<string, Fields | undefined>>;
+type Dictionary = Readonly<Record<string, Fields>>;
 
 interface TransportSocket {
   readonly name?: string;
@@ -87,7 +90,7 @@ export function compileCluster(resource: ClusterResource, secrets: SecretStore):
   const protocol = protocolOptions(resource);
   const limits = circuitLimits(resource);
   const transports = compileTransports(resource, secrets);
-  const metadata = ((resource['metadata'] as Fields | undefined)?.['filterMetadata'] ?? {}) as Dictionary;
+  const metadata = filterMetadata(resource['metadata']);
   return {
     name,
     discovery,
@@ -109,8 +112,9 @@ export function compileCluster(resource: ClusterResource, secrets: SecretStore):
     outlier: outlierOf(resource['outlierDetection'] as Fields | undefined),
     transport: transports.choose,
     transportVersion: transports.version,
+    secretNames: transports.secretNames,
     service: serviceOf(metadata),
-    metadata: metadata as ClusterConfig['metadata'],
+    metadata,
   };
 }
 
@@ -158,7 +162,7 @@ function compileEndpoint(resource: Fields, locality: EndpointLabels | undefined)
   const socket = endpoint?.address?.socketAddress;
   if (socket?.address === undefined) return [];
   const health = resource['healthStatus'];
-  const metadata = ((resource['metadata'] as Fields | undefined)?.['filterMetadata'] ?? {}) as Dictionary;
+  const metadata = filterMetadata(resource['metadata']);
   const unhealthy =
     health === 'UNHEALTHY' ||
     health === 2 ||
@@ -174,7 +178,7 @@ function compileEndpoint(resource: Fields, locality: EndpointLabels | undefined)
       healthy: !unhealthy,
       locality,
       workload: workloadOf(metadata['istio']?.['workload']),
-      metadata: (metadata['envoy.transport_socket_match'] ?? {}) as Record<string, unknown>,
+      metadata: metadata['envoy.transport_socket_match'] ?? {},
     },
   ];
 }
@@ -299,19 +303,25 @@ function serviceOf(metadata: Dictionary): ClusterConfig['service'] {
 interface Transports {
   readonly choose: ClusterConfig['transport'];
   readonly version: string;
+  readonly secretNames: readonly string[];
 }
 
 function compileTransports(resource: ClusterResource, secrets: SecretStore): Transports {
   const matches = (
     (resource['transportSocketMatches'] ?? []) as { match?: Fields; transportSocket?: TransportSocket }[]
   ).map((one) => ({
-    wanted: Object.entries(one.match ?? {}),
+    wanted: Object.entries(plainStruct(one.match)),
     tls: compileTransport(one.transportSocket, secrets),
   }));
   const fallback = compileTransport(resource['transportSocket'] as TransportSocket | undefined, secrets);
   const version = JSON.stringify([...matches.map(({ wanted, tls }) => [wanted, tls?.config]), fallback?.config]);
+  const used = [...matches.map(({ tls }) => tls), fallback].flatMap((tls) => [
+    tls?.config.certificate,
+    tls?.config.validation,
+  ]);
   return {
     version,
+    secretNames: used.filter((name) => name !== undefined),
     choose: (metadata) => {
       for (const { wanted, tls } of matches) {
         if (wanted.every(([key, value]) => metadata[key] === value)) return tls;

@@ -115,7 +115,7 @@ export class Acceptor {
   }
 
   #run(socket: Socket, chain: FilterChain, info: ConnectionInfo, initial: Buffer | undefined): void {
-    const { context, connections } = this.#options;
+    const { context } = this.#options;
     const service = chain.service.current;
     if (service.kind === 'tcp') {
       if (initial !== undefined) socket.unshift(initial);
@@ -130,7 +130,7 @@ export class Acceptor {
     }
     if (http2 !== undefined && service.http.codec === 'auto') {
       firstBytes(socket, initial, (bytes) => {
-        if (bytes.latin1Slice(0, 3) === 'PRI') http2(socket, chain, info, bytes);
+        if (bytes.toString('latin1', 0, 3) === 'PRI') http2(socket, chain, info, bytes);
         else this.#http1(socket, chain, info, bytes);
       });
       return;
@@ -205,7 +205,7 @@ function firstBytes(socket: Socket, initial: Buffer | undefined, done: (bytes: B
   socket.once('data', (chunk: Buffer) => {
     socket.pause();
     const bytes = initial === undefined ? chunk : Buffer.concat([initial, chunk]);
-    if (bytes.length < 3 && 'PRI'.startsWith(bytes.latin1Slice(0, 3))) firstBytes(socket, bytes, done);
+    if (bytes.length < 3 && 'PRI'.startsWith(bytes.toString('latin1', 0, 3))) firstBytes(socket, bytes, done);
     else done(bytes);
   });
 }

@@ -5,7 +5,7 @@ const MAX_LINE_BYTES = 8192;
 
 /** `http/1.0`, `http/1.1`, `h2c`, `none` (something else), or undefined: more bytes are needed. */
 export function sniffHttp(buffer: Buffer): 'http/1.0' | 'http/1.1' | 'h2c' | 'none' | undefined {
-  const text = buffer.latin1Slice(0, Math.min(buffer.length, MAX_LINE_BYTES));
+  const text = buffer.toString('latin1', 0, Math.min(buffer.length, MAX_LINE_BYTES));
   if (text.length < PREFACE.length ? PREFACE.startsWith(text) : text.startsWith(PREFACE)) {
     return text.length < PREFACE.length ? undefined : 'h2c';
   }

@@ -56,6 +56,9 @@ export interface RoutePlan {
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 
+/** Filters whose per-route configuration is read; others may be of types that nobody here knows. */
+const READ_FILTERS = new Set(['envoy.filters.http.fault', 'envoy.filters.http.cors', 'envoy.filters.http.rbac']);
+
 export function compilePlan(configuration: object, virtualHost: object, route: object): RoutePlan {
   const [rc, vh, r] = [configuration as Fields, virtualHost as Fields, route as Fields];
   const action = (r['route'] ?? {}) as Fields;
@@ -148,7 +151,7 @@ function upgradesOf(configs: readonly Fields[] | undefined): ReadonlySet<string>
 function filtersOf(level: Fields): Record<string, Fields> {
   const filters: Record<string, Fields> = {};
   for (const [name, config] of Object.entries((level['typedPerFilterConfig'] ?? {}) as Record<string, TypedConfig>)) {
-    filters[name] = unpackTyped(config).message;
+    if (READ_FILTERS.has(name)) filters[name] = unpackTyped(config).message;
   }
   return filters;
 }

@@ -140,7 +140,7 @@ export class Http1Server implements Downstream {
     if (this.#closing) return buffer.length;
     const end = findHeadEnd(buffer, start);
     if (end < 0) return -1;
-    const head = parseRequestHead(buffer.latin1Slice(start, end - 2));
+    const head = parseRequestHead(buffer.toString('latin1', start, end - 2));
     const framing = requestFraming(head);
     const upgrade = upgradeOf(head);
     this.#head = head;

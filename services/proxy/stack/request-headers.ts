@@ -87,9 +87,9 @@ function normalise(path: string): string | undefined {
   const query = path.indexOf('?');
   const bare = (query < 0 ? path : path.slice(0, query)).replaceAll('\\', '/');
   if (/%(?![0-9a-f]{2})/i.test(bare) || /%00/.test(bare)) return undefined;
-  const unescaped = bare.replace(/%[0-9a-f]{2}/gi, (escape) => {
-    const char = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return /[A-Za-z0-9\-._~]/.test(char) ? char : escape.toUpperCase();
+  const unescaped = bare.replace(/%[0-9a-f]{2}/gi, (octet) => {
+    const char = String.fromCharCode(Number.parseInt(octet.slice(1), 16));
+    return /[A-Za-z0-9\-._~]/.test(char) ? char : octet.toUpperCase();
   });
   const out: string[] = [];
   const segments = unescaped.slice(1).split('/');

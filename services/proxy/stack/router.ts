@@ -32,7 +32,6 @@ export class Router implements UpstreamHandler {
   #bodyBytes = 0;
   #replayable = true;
   #requestEnded = false;
-  #sent = 0;
   #attempts = 0;
   #tried: Set<Endpoint> | undefined;
   #staleRetries = 0;
@@ -43,7 +42,6 @@ export class Router implements UpstreamHandler {
   #counted = false;
   #responding = false;
   #done = false;
-  /** Still reading the request although the response is over is not waited for. */
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -153,7 +151,6 @@ export class Router implements UpstreamHandler {
     const attempt = this.#plan.attemptCount ? `x-envoy-attempt-count: ${this.#attempts}\r\n` : '';
     const body =
       this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
-    this.#sent = this.#body.length;
     if (!upstream.send(this, `${this.#head}${attempt}\r\n`, body, this.#requestEnded)) exchange.down.pauseRequest();
     if (!this.#replayable) this.#body = [];
   }

@@ -185,7 +185,7 @@ export class Http1Upstream {
         return;
       }
       this.#pending = undefined;
-      const head = parseResponseHead(buffer.latin1Slice(start, end - 2));
+      const head = parseResponseHead(buffer.toString('latin1', start, end - 2));
       if (head.status === 101) {
         this.#take();
         this.#leave();
@@ -323,7 +323,7 @@ const ONE_WRITE_BYTES = 8192;
 /** Head and body in one write where they are small: one system call and, with TLS, one record. */
 export function writeMessage(socket: Socket, text: string, body: Buffer | undefined): boolean {
   if (body === undefined || body.length === 0) return socket.write(text, 'latin1');
-  if (body.length <= ONE_WRITE_BYTES) return socket.write(text + body.latin1Slice(0, body.length), 'latin1');
+  if (body.length <= ONE_WRITE_BYTES) return socket.write(text + body.toString('latin1', 0, body.length), 'latin1');
   socket.cork();
   socket.write(text, 'latin1');
   const flushed = socket.write(body);

@@ -38,9 +38,20 @@ interface EndpointResource {
   readonly endpoints?: readonly Readonly<Record<string, unknown>>[];
 }
 
+interface DataSource {
+  readonly inlineBytes?: Uint8Array;
+  readonly inlineString?: string;
+}
+
+interface SecretResource {
+  readonly name?: string;
+  readonly tlsCertificate?: { readonly certificateChain?: DataSource; readonly privateKey?: DataSource };
+  readonly validationContext?: { readonly trustedCa?: DataSource };
+}
+
 const IDLE_SWEEP_MS = 1000;
 
-export class Proxy {
+export class DataPlane {
   readonly node: ProxyNode;
   readonly secrets: SecretStore;
   readonly registry = new Registry();
@@ -51,7 +62,6 @@ export class Proxy {
   readonly clusterResources = new Map<string, ClusterResource>();
   readonly endpointResources = new Map<string, EndpointResource>();
   readonly context: ProxyContext;
-  readonly #options: ProxyOptions;
   readonly #access: BufferedLog;
   readonly #filters: ReturnType<typeof createFilterFactory>;
   readonly #dnsTimers = new Map<string, NodeJS.Timeout>();
@@ -59,7 +69,6 @@ export class Proxy {
   #closed = false;
 
   constructor(options: ProxyOptions) {
-    this.#options = options;
     this.node = options.node;
     this.secrets = options.secrets ?? new SecretStore();
     this.metrics = new IstioMetrics(this.registry, options.node);
@@ -135,7 +144,42 @@ export class Proxy {
 
   /** @throws if the resource is invalid; what was there stays */
   async setListener(resource: ListenerResource): Promise<void> {
-    await this.listeners.set(this.compileListener(resource));
+    await this.openListener(resource, this.compileListener(resource));
+  }
+
+  openListener(_resource: ListenerResource, config: ListenerConfig): Promise<void> {
+    return this.listeners.set(config);
+  }
+
+  /** A Secret resource of SDS: certificate with key, or trust bundle. */
+  setSecret(resource: object): void {
+    const { name = '', tlsCertificate, validationContext } = resource as SecretResource;
+    if (tlsCertificate?.certificateChain !== undefined && tlsCertificate.privateKey !== undefined) {
+      this.secrets.setCertificate(name, {
+        certificateChain: textOf(tlsCertificate.certificateChain),
+        privateKey: textOf(tlsCertificate.privateKey),
+      });
+    }
+    if (validationContext?.trustedCa !== undefined) {
+      this.secrets.setValidation(name, { trustedCa: textOf(validationContext.trustedCa) });
+    }
+  }
+
+  /** SDS names that listeners and clusters want. */
+  wantedSecrets(): Set<string> {
+    const names = new Set<string>();
+    for (const { config } of this.clusters.values()) for (const name of config.secretNames) names.add(name);
+    for (const listener of this.listeners.configs) {
+      for (const { tls } of [
+        ...listener.chains,
+        ...(listener.defaultChain === undefined ? [] : [listener.defaultChain]),
+      ]) {
+        if (tls === undefined) continue;
+        names.add(tls.certificate);
+        if (tls.validation !== undefined) names.add(tls.validation);
+      }
+    }
+    return names;
   }
 
   compileListener(resource: ListenerResource): ListenerConfig {
@@ -204,6 +248,10 @@ export class Proxy {
     for (const cluster of this.clusters.values()) cluster.close();
     this.#access.flush();
   }
+}
+
+function textOf(source: DataSource): string {
+  return source.inlineString ?? Buffer.from(source.inlineBytes ?? []).toString('utf8');
 }
 
 function dnsGroup(found: readonly { address: string; port: number }[]): EndpointGroup {
