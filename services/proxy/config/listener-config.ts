@@ -30,6 +30,7 @@ export interface FilterChain {
   readonly service: Service;
   /** RDS name, if its routes come that way. */
   readonly routeName: string | undefined;
+  readonly inlineRoutes: RouteConfigurationResource | undefined;
 }
 
 export interface ListenerConfig {
@@ -48,6 +49,8 @@ export interface ListenerConfig {
   readonly continueOnTimeout: boolean;
   readonly accessLogs: readonly AccessLogFormat[];
   readonly resource: ListenerResource;
+  /** Route configurations inside its connection managers. */
+  readonly inlineRoutes: readonly RouteConfigurationResource[];
 }
 
 /** Makes the layers of filters; what needs state of the proxy comes from outside. */
@@ -90,6 +93,7 @@ export function compileListener(resource: ListenerResource, filters: FilterFacto
     continueOnTimeout: booleanOf(resource['continueOnListenerFiltersTimeout'], false),
     accessLogs: compileAccessLogs(resource['accessLog'] as Fields[] | undefined),
     resource,
+    inlineRoutes: chains.flatMap((one) => (one.inlineRoutes === undefined ? [] : [one.inlineRoutes])),
   };
 }
 
@@ -115,6 +119,7 @@ function compileChain(chain: Fields, fallbackName: string, direction: Direction,
         tls: compileDownstreamTls(socket?.typedConfig),
         service: { current: { kind: 'http', http } },
         routeName: rds?.routeConfigName,
+        inlineRoutes: (message['routeConfig'] as RouteConfigurationResource | undefined) ?? undefined,
       };
     }
     if (type.endsWith('.TcpProxy')) {
@@ -125,6 +130,7 @@ function compileChain(chain: Fields, fallbackName: string, direction: Direction,
         tls: compileDownstreamTls(socket?.typedConfig),
         service: { current: { kind: 'tcp', tcp } },
         routeName: undefined,
+        inlineRoutes: undefined,
       };
     }
     const layer = filters.tcp(filterName, filter, direction);
