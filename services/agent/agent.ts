@@ -1,48 +1,33 @@
 // The pilot-agent's job, in-process: identity (CSR, certificate, rotation), the xDS node and channel, readiness on
 // 15021, merged metrics and app probes on 15020, draining. Our proxy runs it; the parent of a stock Envoy will too.
-import type { CallCredentials, ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
-import type { KeyPair } from '#lib/tls/key-pair.ts';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CallCredentials, type ChannelCredentials, type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
+import { waitFor } from '#lib/backoff/backoff.ts';
+import { formatSpiffe } from '#lib/identity/spiffe.ts';
+import { type AgentNode, buildNode, type ProxyRole, readProxyArguments } from './environment/node.ts';
+import { readPodInfo } from './environment/pod-info.ts';
+import { type ProxyConfig, readProxyConfig } from './environment/proxy-config.ts';
+import { AgentConfigError, durationMs, isOn, ratio, type Variables } from './environment/variables.ts';
+import { CHANNEL_OPTIONS, requestCertificate } from './identity/certificate-client.ts';
+import { type AgentSecrets, SecretManager } from './identity/secret-manager.ts';
+import { AgentMetrics } from './status/agent-metrics.ts';
+import { readAppProbes } from './status/app-probes.ts';
+import { readAppScrape } from './status/metrics-merge.ts';
+import { type StatusServer, startStatusServer } from './status/status-server.ts';
 
-/** The workload's own certificate, SDS name `default`. */
-export interface WorkloadCertificate extends KeyPair {
-  /** The SPIFFE identity in it. */
-  readonly identity: string;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-}
+export type { AgentNode, ProxyRole } from './environment/node.ts';
+export type { ProxyConfig } from './environment/proxy-config.ts';
+export type { AgentSecrets, SecretName, TrustBundle, WorkloadCertificate } from './identity/secret-manager.ts';
+export { AgentConfigError };
 
-/** Who is trusted, SDS name `ROOTCA`. */
-export interface TrustBundle {
-  readonly rootsPem: string;
-}
-
-/** The secrets that a proxy's TLS contexts name `default` and `ROOTCA`. */
-export interface AgentSecrets {
-  get(name: 'default'): WorkloadCertificate | undefined;
-  get(name: 'ROOTCA'): TrustBundle | undefined;
-  /** Called after a secret changed (rotation, new roots); returns the way to stop listening. */
-  onChange(listener: (name: 'default' | 'ROOTCA') => void): () => void;
-}
-
-/** The `node` of the first discovery request (envoy.config.core.v3.Node, canonical JSON names). */
-export interface AgentNode {
-  /** `sidecar~<ip>~<pod>.<namespace>~<namespace>.svc.cluster.local` */
-  readonly id: string;
-  /** `<app>.<namespace>` */
-  readonly cluster: string;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly locality?: { readonly region?: string; readonly zone?: string; readonly subZone?: string };
-  readonly userAgentName: string;
-  readonly userAgentVersion: string;
-}
-
-/** How to reach istiod: `new grpc.Client(target, credentials, options)`. Make a new one after a channel failed for good. */
+/** How to reach istiod: `new grpc.Client(target, credentials, options)`; a new one after roots changed. */
 export interface DiscoveryTarget {
   /** `dns:///istiod.istio-system.svc:15012` */
   readonly target: string;
-  /** TLS verified against the mesh root, composed with the token of the pod (read from file for each call). */
+  /** TLS verified against the mesh root, composed with the token of the pod (read from its file for each call). */
   readonly credentials: ChannelCredentials;
-  readonly callCredentials: CallCredentials;
   readonly options: ChannelOptions;
 }
 
@@ -63,12 +48,14 @@ export interface ProxyHooks {
 /** One agent of one proxy. */
 export interface Agent {
   readonly node: AgentNode;
-  readonly role: 'sidecar' | 'router' | 'waypoint';
+  readonly role: ProxyRole;
   readonly secrets: AgentSecrets;
   /** Parsed PROXY_CONFIG over Istio's defaults. */
   readonly proxyConfig: ProxyConfig;
+  /** Ports that are listened on, after start began; for tests that ask for port 0. */
+  readonly ports: StatusServer | undefined;
   /**
-   * Listens on 15020 and 15021, gets the first certificate (retrying with back-off) and resolves when it is there.
+   * Listens on 15020 and 15021, gets the first certificate (trying again with back-off) and resolves when it is there.
    * Everything ends when the signal aborts.
    */
   start(signal: AbortSignal, hooks: ProxyHooks): Promise<void>;
@@ -77,35 +64,15 @@ export interface Agent {
   drain(): Promise<void>;
 }
 
-/** The part of istio.mesh.v1alpha1.ProxyConfig that the data plane reads. */
-export interface ProxyConfig {
-  /** @default 'istiod.istio-system.svc:15012' */
-  readonly discoveryAddress: string;
-  /** Prefix of the node cluster. @default 'istio-proxy' */
-  readonly serviceCluster: string;
-  /** @default 2 */
-  readonly concurrency: number;
-  /** @default 45 */
-  readonly drainDurationSeconds: number;
-  /** @default 5 */
-  readonly terminationDrainDurationSeconds: number;
-  /** @default 15000 */
-  readonly proxyAdminPort: number;
-  /** @default 15020 */
-  readonly statusPort: number;
-  readonly holdApplicationUntilProxyStarts: boolean;
-  readonly proxyMetadata: Readonly<Record<string, string>>;
-  /** @default '/etc/istio/proxy' */
-  readonly configPath: string;
-}
-
 /** Where the agent gets everything from; the defaults are the injected pod's. */
 export interface AgentOptions {
   /** Arguments after `proxy`: `sidecar --domain ... --proxyLogLevel=warning ...`. */
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Variables;
   /** Root of the file system that mounts are under; tests point it at a folder. @default '/' */
   readonly fileRoot?: string;
+  /** Where 15020 and 15021 are listened on; tests say 127.0.0.1 and port 0. */
+  readonly listen?: { readonly host: string; readonly statusPort?: number; readonly readinessPort?: number };
   readonly log?: (line: string) => void;
   /** Epoch milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -113,7 +80,156 @@ export interface AgentOptions {
   readonly random?: () => number;
 }
 
-/** Reads the environment and mounts; no I/O but reading /etc/istio/pod. Throws RigError-like Error with the remedy on bad input. */
+const ROOT_CERT = 'var/run/secrets/istio/root-cert.pem';
+const TOKEN = 'var/run/secrets/tokens/istio-token';
+const DAY_MS = 86_400_000;
+
+/** Reads the environment and /etc/istio/pod; throws AgentConfigError, which names what is missing and where it comes from. */
 export function createAgent(options: AgentOptions): Agent {
-  throw new Error(`BUG: the agent is not built yet (${options.args.join(' ')})`);
+  return new InProcessAgent(options);
+}
+
+class InProcessAgent implements Agent {
+  readonly node: AgentNode;
+  readonly role: ProxyRole;
+  readonly secrets: SecretManager;
+  readonly proxyConfig: ProxyConfig;
+  ports: StatusServer | undefined;
+  readonly #options: AgentOptions;
+  readonly #metrics: AgentMetrics;
+  readonly #files: { readonly root: string; readonly token: string };
+  #hooks: ProxyHooks | undefined;
+  #draining = false;
+
+  constructor(options: AgentOptions) {
+    const { env, fileRoot = '/', now = Date.now } = options;
+    const args = readProxyArguments(options.args);
+    this.#options = options;
+    this.#files = {
+      root: join(fileRoot, env['XDS_ROOT_CA'] || ROOT_CERT),
+      token: join(fileRoot, env['JWT_PATH'] || TOKEN),
+    };
+    this.#metrics = new AgentMetrics(now);
+    this.role = args.role;
+    this.proxyConfig = readProxyConfig(env);
+    this.node = buildNode(args, env, readPodInfo(fileRoot), this.proxyConfig);
+    this.secrets = this.#createSecrets();
+  }
+
+  async start(signal: AbortSignal, hooks: ProxyHooks): Promise<void> {
+    const { env, listen } = this.#options;
+    this.#hooks = hooks;
+    this.ports = await startStatusServer(
+      {
+        host: listen?.host ?? '0.0.0.0',
+        statusPort: listen?.statusPort ?? this.proxyConfig.statusPort,
+        readinessPort: listen?.readinessPort ?? 15_021,
+        readiness: () => this.#readiness(),
+        agentMetrics: () => this.#metrics.text(this.secrets.get('default')?.notAfterMs, this.secrets.renewals),
+        proxyMetrics: () => hooks.metrics(),
+        appScrape: readAppScrape(env['ISTIO_PROMETHEUS_ANNOTATIONS']),
+        appProbes: readAppProbes(env['ISTIO_KUBE_APP_PROBERS']),
+        appAddress: isOn(env, 'REWRITE_PROBE_LEGACY_LOCALHOST_DESTINATION')
+          ? 'localhost'
+          : (env['INSTANCE_IP'] ?? '').split(',')[0]!,
+        drain: () => this.#beginDrain(),
+        quit: () => hooks.quit(),
+        onScrapeFailure: (type) => this.#metrics.scrapeFailed(type),
+      },
+      signal,
+    );
+    await this.secrets.start(signal);
+    this.#metrics.started();
+  }
+
+  openDiscovery(): DiscoveryTarget {
+    const { token, root } = this.#files;
+    const bearer = CallCredentials.createFromMetadataGenerator((_options, callback) => {
+      readFile(token, 'utf8').then(
+        (text) => {
+          const metadata = new Metadata();
+          metadata.set('authorization', `Bearer ${text.trim()}`);
+          metadata.set('clusterid', this.#clusterId);
+          callback(null, metadata);
+        },
+        (cause: unknown) => callback(new Error(`the pod's token is not readable: ${(cause as Error).message}`)),
+      );
+    });
+    const roots = this.secrets.get('ROOTCA')?.rootsPem ?? readFileSync(root, 'utf8');
+    return {
+      target: `dns:///${this.proxyConfig.discoveryAddress}`,
+      credentials: credentials.createSsl(Buffer.from(roots)).compose(bearer),
+      options: CHANNEL_OPTIONS,
+    };
+  }
+
+  async drain(): Promise<void> {
+    const { env } = this.#options;
+    this.#beginDrain();
+    const endEarly =
+      isOn(env, 'EXIT_ON_ZERO_ACTIVE_CONNECTIONS') ||
+      this.proxyConfig.proxyMetadata['EXIT_ON_ZERO_ACTIVE_CONNECTIONS'] === 'true';
+    if (!endEarly) return waitFor(this.proxyConfig.terminationDrainDurationSeconds * 1000);
+    await waitFor(durationMs(env, 'MINIMUM_DRAIN_DURATION', 5_000));
+    while ((this.#hooks?.activeConnections() ?? 0) > 0) await waitFor(1_000);
+  }
+
+  get #clusterId(): string {
+    return String(this.node.metadata['CLUSTER_ID'] ?? 'Kubernetes');
+  }
+
+  #beginDrain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#hooks?.drain();
+  }
+
+  #readiness(): { ready: boolean; reason?: string } {
+    if (this.#draining) return { ready: false, reason: 'draining' };
+    if (this.secrets.get('default') === undefined)
+      return { ready: false, reason: 'no certificate from the control plane yet' };
+    return this.#hooks?.readiness() ?? { ready: false, reason: 'starting' };
+  }
+
+  #createSecrets(): SecretManager {
+    const { env, now = Date.now, random = Math.random, log = () => {} } = this.#options;
+    const metadata = this.node.metadata;
+    return new SecretManager({
+      expectedIdentity: formatSpiffe({
+        trustDomain: env['TRUST_DOMAIN'] || 'cluster.local',
+        namespace: String(metadata['NAMESPACE']),
+        serviceAccount: String(metadata['SERVICE_ACCOUNT']),
+      }),
+      ttlSeconds: Math.max(1, Math.round(durationMs(env, 'SECRET_TTL', DAY_MS) / 1000)),
+      graceRatio: ratio(env, 'SECRET_GRACE_PERIOD_RATIO', 0.5),
+      graceJitter: ratio(env, 'SECRET_GRACE_PERIOD_RATIO_JITTER', 0.01),
+      keyAlgorithm: env['WORKLOAD_RSA_KEY_SIZE'] === undefined ? 'ec-p256' : 'rsa-2048',
+      readRoots: () => readFile(this.#files.root, 'utf8'),
+      requestCertificate: async ({ csr, ttlSeconds, rootsPem, current, signal }) =>
+        requestCertificate(
+          {
+            address: env['CA_ADDR'] || this.proxyConfig.discoveryAddress,
+            rootsPem,
+            token: await tryRead(this.#files.token),
+            keyPair: current,
+            clusterId: this.#clusterId,
+            csr,
+            ttlSeconds,
+          },
+          signal,
+        ),
+      now,
+      random,
+      log,
+    });
+  }
+}
+
+async function tryRead(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
