@@ -251,7 +251,9 @@ export interface CronJob extends KubeObject {
     jobTemplate: { metadata?: Partial<ObjectMeta> | undefined; spec: Job['spec'] };
   };
   status?: {
-    active?: { apiVersion: string; kind: string; name: string; namespace?: string; uid: string }[] | undefined;
+    active?:
+      | { apiVersion: string; kind: string; name: string; namespace?: string | undefined; uid: string }[]
+      | undefined;
     lastScheduleTime?: string | undefined;
     lastSuccessfulTime?: string | undefined;
   };

@@ -1,16 +1,22 @@
 // All controllers of the cluster in one process, on one set of caches.
 import type { KubeClient } from '#lib/kube/client.ts';
 import { type Controller, type ControllerContext, startController } from './controller.ts';
+import { cronJobController } from './cron-job.ts';
+import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
+import { disruptionController } from './disruption.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { garbageCollector } from './garbage-collector.ts';
 import { jobController } from './job.ts';
 import { namespaceController } from './namespace.ts';
 import { rootCaController, serviceAccountController } from './namespace-defaults.ts';
+import { nodeLifecycleController } from './node-lifecycle.ts';
+import { podGarbageController } from './pod-garbage.ts';
 import { replicaSetController } from './replica-set.ts';
 import { schedulerController } from './scheduler.ts';
 import { SharedInformers } from './shared-informers.ts';
+import { statefulSetController } from './stateful-set.ts';
 
 /** In the order in which a new namespace with a Deployment meets them. */
 const CONTROLLERS: Readonly<Record<string, (context: ControllerContext) => Controller>> = {
@@ -21,6 +27,12 @@ const CONTROLLERS: Readonly<Record<string, (context: ControllerContext) => Contr
   scheduler: schedulerController,
   endpointslice: endpointSliceController,
   job: jobController,
+  'node-lifecycle': (context) => nodeLifecycleController(context),
+  daemonset: daemonSetController,
+  statefulset: statefulSetController,
+  cronjob: cronJobController,
+  disruption: disruptionController,
+  'pod-garbage': (context) => podGarbageController(context),
   'garbage-collector': garbageCollector,
   namespace: namespaceController,
 };

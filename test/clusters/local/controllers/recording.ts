@@ -13,12 +13,15 @@ export class Recording<T extends KubeObject> {
 
   constructor(client: KubeClient, ref: ResourceRef, namespace: string | undefined, signal: AbortSignal) {
     this.#informer = new Informer<T>({ client, ref, namespace });
+    // The first list arrives object by object: half a picture is none.
     const look = (): void => {
+      if (!this.#informer.hasSynced) return;
       this.pictures.push(this.#informer.list());
       for (const check of [...this.#waiting]) check();
     };
     this.#informer.subscribe({ add: look, update: look, delete: look });
     this.#informer.start(signal);
+    void this.#informer.synced.then(look);
   }
 
   get synced(): Promise<void> {
@@ -43,7 +46,7 @@ export class Recording<T extends KubeObject> {
         );
       }, LIMIT_MS);
       const check = (): void => {
-        if (!holds(this.list())) return;
+        if (!this.#informer.hasSynced || !holds(this.list())) return;
         clearTimeout(timer);
         this.#waiting.delete(check);
         resolve();

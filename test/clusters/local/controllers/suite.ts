@@ -5,14 +5,18 @@ import type { KubeObject, ResourceRef } from '#lib/kube/object.ts';
 import * as refs from '#lib/kube/refs.ts';
 import type {
   ConfigMap,
+  ControllerRevision,
+  DaemonSet,
   Deployment,
   Endpoints,
   EndpointSlice,
   Job,
   Namespace,
   Pod,
+  PodDisruptionBudget,
   ReplicaSet,
   Service,
+  StatefulSet,
 } from '../../../../clusters/local/controllers/objects.ts';
 import { findCondition, isPodReady } from '../../../../clusters/local/controllers/pod-state.ts';
 import { runControllers } from '../../../../clusters/local/controllers/run.ts';
@@ -95,10 +99,7 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
       await podList.until('three ready pods', (list) => list.filter(isPodReady).length === 3);
       const namespaces = watch<Namespace>(refs.namespaces);
       await client.delete(refs.namespaces, { name: namespace });
-      await namespaces.until(
-        'gone',
-        (list) => list.length > 0 && !list.some(({ metadata }) => metadata.name === namespace),
-      );
+      await namespaces.until('gone', (list) => !list.some(({ metadata }) => metadata.name === namespace));
       expect((await client.list(refs.pods, { namespace })).items).toEqual([]);
       expect((await client.list(refs.configMaps, { namespace })).items).toEqual([]);
     });
@@ -326,6 +327,112 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
       );
       await client.patch(refs.nodes, { name: 'node-b' }, { metadata: { labels: { disk: namespace } } });
       await podList.until('bound', ([each]) => each?.spec.nodeName === 'node-b' && isPodReady(each));
+    });
+
+    test('a DaemonSet runs on every fitting node and rolls one by one', async () => {
+      const namespace = await makeNamespace();
+      const sets = watch<DaemonSet>(refs.daemonSets, namespace);
+      const podList = watch<Pod>(refs.pods, namespace);
+      const set: DaemonSet = {
+        apiVersion: 'apps/v1',
+        kind: 'DaemonSet',
+        metadata: { name: 'agent', namespace },
+        spec: {
+          selector: { matchLabels: { app: 'agent' } },
+          template: {
+            metadata: { labels: { app: 'agent' } },
+            spec: { containers: [{ name: 'web', image: 'agent:1' }] },
+          },
+        },
+      };
+      await client.create(refs.daemonSets, set);
+      const isDone = ({ metadata, status }: DaemonSet, desired: number): boolean =>
+        status?.observedGeneration === metadata.generation &&
+        status?.desiredNumberScheduled === desired &&
+        status.updatedNumberScheduled === desired &&
+        status.numberAvailable === desired;
+      await sets.until('on both nodes', ([each]) => each !== undefined && isDone(each, 2));
+      expect(new Set(podList.list().map(({ spec }) => spec.nodeName))).toEqual(new Set(['node-a', 'node-b']));
+      const patch = { spec: { template: { spec: { containers: [{ name: 'web', image: 'agent:2' }] } } } };
+      const key = { namespace, name: 'agent' };
+      await client.patch(refs.daemonSets, key, patch, { type: 'strategic' });
+      await sets.until('rolled', ([each]) => each !== undefined && each.metadata.generation === 2 && isDone(each, 2));
+      await podList.until('new pods only', (list) => list.every(({ spec }) => spec.containers[0]!.image === 'agent:2'));
+      const { items } = await client.list<ControllerRevision>(refs.controllerRevisions, { namespace });
+      expect(items.map(({ revision }) => revision).sort()).toEqual([1, 2]);
+      await kubelet.addNode('node-c');
+      await sets.until('on the new node', ([each]) => each !== undefined && isDone(each, 3));
+      await client.delete(refs.nodes, { name: 'node-c' });
+      await sets.until('without it', ([each]) => each !== undefined && isDone(each, 2));
+      await podList.until('its pod is gone', (list) => list.length === 2);
+    });
+
+    test('a StatefulSet grows in order, updates from the top, and shrinks from the top', async () => {
+      const namespace = await makeNamespace();
+      const sets = watch<StatefulSet>(refs.statefulSets, namespace);
+      const podList = watch<Pod>(refs.pods, namespace);
+      await podList.synced;
+      const set: StatefulSet = {
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { name: 'db', namespace },
+        spec: {
+          replicas: 3,
+          serviceName: 'db',
+          selector: { matchLabels: { app: 'db' } },
+          template: { metadata: { labels: { app: 'db' } }, spec: { containers: [{ name: 'web', image: 'db:1' }] } },
+        },
+      };
+      await client.create(refs.statefulSets, set);
+      const isDone = ({ metadata, spec, status }: StatefulSet): boolean =>
+        status?.observedGeneration === metadata.generation &&
+        status?.updatedReplicas === spec.replicas &&
+        status?.readyReplicas === spec.replicas &&
+        status?.replicas === spec.replicas &&
+        status?.currentRevision === status?.updateRevision;
+      await sets.until('three', ([each]) => each !== undefined && isDone(each));
+      expect(
+        podList
+          .list()
+          .map(({ metadata }) => metadata.name)
+          .sort(),
+      ).toEqual(['db-0', 'db-1', 'db-2']);
+      for (const picture of podList.pictures) {
+        const ready = new Set(picture.filter(isPodReady).map(({ metadata }) => metadata.name));
+        if (picture.some(({ metadata }) => metadata.name === 'db-2'))
+          expect([...ready]).toEqual(expect.arrayContaining(['db-0', 'db-1']));
+      }
+      const key = { namespace, name: 'db' };
+      const patch = { spec: { template: { spec: { containers: [{ name: 'web', image: 'db:2' }] } } } };
+      await client.patch(refs.statefulSets, key, patch, { type: 'strategic' });
+      await sets.until('updated', ([each]) => each !== undefined && each.metadata.generation === 2 && isDone(each));
+      for (const picture of podList.pictures) {
+        const image = (name: string) =>
+          picture.find(({ metadata }) => metadata.name === name)?.spec.containers[0]?.image;
+        if (image('db-0') === 'db:2') expect([image('db-1'), image('db-2')]).toEqual(['db:2', 'db:2']);
+      }
+      await client.patch(refs.statefulSets, key, { spec: { replicas: 1 } });
+      await podList.until('one left', (list) => list.length === 1 && list[0]!.metadata.name === 'db-0');
+    });
+
+    test('a PodDisruptionBudget counts what may go', async () => {
+      const namespace = await makeNamespace();
+      const budgets = watch<PodDisruptionBudget>(refs.podDisruptionBudgets, namespace);
+      const budget: PodDisruptionBudget = {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'web', namespace },
+        spec: { minAvailable: 2, selector: { matchLabels: { app: 'web' } } },
+      };
+      await client.create(refs.podDisruptionBudgets, budget);
+      await client.create(refs.deployments, deployment(namespace));
+      const podList = watch<Pod>(refs.pods, namespace);
+      await podList.until('three ready', (list) => list.filter(isPodReady).length === 3);
+      await budgets.until(
+        'one may go',
+        ([each]) => each?.status?.disruptionsAllowed === 1 && each.status.currentHealthy === 3,
+      );
+      expect(budgets.list()[0]!.status).toMatchObject({ desiredHealthy: 2, expectedPods: 3 });
     });
 
     test('nothing was logged as going wrong', () => {
