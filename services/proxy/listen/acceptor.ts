@@ -104,7 +104,7 @@ export class Acceptor {
       tls = new DownstreamTls(chain.tls, this.#options.secrets);
       this.#tls.set(chain, tls);
     }
-    tls.terminate(socket, (result) => {
+    tls.terminate(socket, peeked.transport === 'tls' ? peeked.protocols : undefined, (result) => {
       if ('failure' in result) {
         this.#options.onRefused(listener, info, result.failure);
         socket.destroy();

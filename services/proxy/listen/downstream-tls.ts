@@ -13,8 +13,8 @@ export class DownstreamTls {
   readonly #config: DownstreamTlsConfig;
   readonly #secrets: SecretStore;
   readonly #waiting = new Map<string, (result: TlsResult) => void>();
-  #server: Server | undefined;
-  #version = -1;
+  /** With application protocols, and without: a client whose list has none of ours goes on without one, as with Envoy. */
+  readonly #servers = new Map<'alpn' | 'none', { readonly server: Server; version: number }>();
   #localUri = '';
 
   constructor(config: DownstreamTlsConfig, secrets: SecretStore) {
@@ -22,10 +22,12 @@ export class DownstreamTls {
     this.#secrets = secrets;
   }
 
-  terminate(raw: Socket, done: (result: TlsResult) => void): void {
+  /** `offered`: application protocols of the ClientHello; undefined if nobody looked. */
+  terminate(raw: Socket, offered: readonly string[] | undefined, done: (result: TlsResult) => void): void {
     let server: Server;
     try {
-      server = this.#current();
+      const agrees = offered === undefined || offered.some((protocol) => this.#config.alpn.includes(protocol));
+      server = this.#current(agrees ? 'alpn' : 'none');
     } catch (error) {
       done({ failure: (error as Error).message });
       return;
@@ -42,9 +44,10 @@ export class DownstreamTls {
     done?.(result);
   }
 
-  #current(): Server {
+  #current(kind: 'alpn' | 'none'): Server {
     const { version } = this.#secrets;
-    if (this.#server !== undefined && this.#version === version) return this.#server;
+    const known = this.#servers.get(kind);
+    if (known?.version === version) return known.server;
     const { certificate, validation, alpn, minVersion, maxVersion, ciphers, requireClientCertificate } = this.#config;
     const identity = this.#secrets.certificate(certificate);
     if (identity === undefined) throw new Error(`TLS secret ${certificate} has not arrived`);
@@ -58,24 +61,24 @@ export class DownstreamTls {
       ...(roots === undefined ? {} : { ca: roots.trustedCa }),
       ...(ciphers === undefined ? {} : { ciphers }),
     };
-    this.#version = version;
-    if (this.#server !== undefined) {
-      this.#server.setSecureContext(context);
-      return this.#server;
+    if (known !== undefined) {
+      known.version = version;
+      known.server.setSecureContext(context);
+      return known.server;
     }
     const server = createServer({
       ...context,
       requestCert: roots !== undefined,
       rejectUnauthorized: roots !== undefined && requireClientCertificate,
       handshakeTimeout: 15_000,
-      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+      ...(alpn.length === 0 || kind === 'none' ? {} : { ALPNProtocols: [...alpn] }),
     });
     server.on('secureConnection', (socket) => this.#onSecure(socket));
     server.on('tlsClientError', (error, socket) => {
       this.#finish(keyOf(socket), { failure: `TLS_error: ${error.message}` });
       socket.destroy();
     });
-    this.#server = server;
+    this.#servers.set(kind, { server, version });
     return server;
   }
 
