@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { istioProtos } from './istio-protos.ts';
-import { roots } from './roots.ts';
+import { istioNames, roots } from './roots.ts';
 
 const here = import.meta.dirname;
 const deps = join(here, '../../node_modules/@grpc/grpc-js-xds/deps');
@@ -30,6 +30,9 @@ const scalars: Readonly<Record<string, string>> = {
   string: 'string',
   bytes: 'Uint8Array',
 };
+
+/** `consecutive_5xx` -> `consecutive5xx`: the name in canonical proto JSON. protobufjs has already turned what letters follow. */
+const jsonName = (name: string): string => name.replace(/_+([a-zA-Z0-9])/g, (_, next: string) => next.toUpperCase());
 
 function loadRoot(): protobuf.Root {
   const root = new protobuf.Root();
@@ -65,7 +68,10 @@ const plainName = (it: protobuf.ReflectionObject): string => it.fullName.replace
 
 /** `envoy.config.route.v3.RouteMatch.Inner` -> `RouteMatchInner`; a name that two want gets its package's last word in front. */
 function typeNames(found: Iterable<protobuf.Type | protobuf.Enum>): Map<string, string> {
-  const alias = new Map(roots.filter((it) => it.as !== undefined).map((it) => [it.message, it.as!]));
+  const alias = new Map([
+    ...roots.filter((it) => it.as !== undefined).map((it) => [it.message, it.as!] as const),
+    ...Object.entries(istioNames),
+  ]);
   const short = (full: string): string => {
     const outer = [...alias.keys()].find((it) => full.startsWith(`${it}.`));
     if (outer)
@@ -131,7 +137,7 @@ function typescript(found: Set<protobuf.Type | protobuf.Enum>): string {
       let type = field.resolvedType ? names.get(plainName(field.resolvedType))! : scalars[field.type]!;
       if (field instanceof protobuf.MapField) type = `Readonly<Record<string, ${type}>>`;
       else if (field.repeated) type = `readonly ${type}[]`;
-      lines.push(`  readonly ${protobuf.util.camelCase(field.name)}?: ${type} | undefined;`);
+      lines.push(`  readonly ${jsonName(field.name)}?: ${type} | undefined;`);
     }
     lines.push('}');
   }
@@ -168,7 +174,7 @@ function descriptors(found: Set<protobuf.Type | protobuf.Enum>): Descriptor {
     for (const field of it.fieldsArray) {
       const type = field.resolvedType ? field.resolvedType.fullName : field.type;
       // The well-known types that protobufjs brings keep their snake case; canonical JSON has none.
-      at.fields[protobuf.util.camelCase(field.name)] = {
+      at.fields[jsonName(field.name)] = {
         type,
         id: field.id,
         ...(field instanceof protobuf.MapField
@@ -184,7 +190,7 @@ function descriptors(found: Set<protobuf.Type | protobuf.Enum>): Descriptor {
     const oneofs = it.oneofsArray.filter((one) => one.fieldsArray.length > 0);
     if (oneofs.length > 0)
       at.oneofs = Object.fromEntries(
-        oneofs.map((one) => [one.name, { oneof: one.fieldsArray.map((field) => protobuf.util.camelCase(field.name)) }]),
+        oneofs.map((one) => [one.name, { oneof: one.fieldsArray.map((field) => jsonName(field.name)) }]),
       );
   }
   return top;

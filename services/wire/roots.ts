@@ -14,7 +14,16 @@ const at = (file: string, ...messages: (string | readonly [string, string])[]): 
     return { message: `${file.slice(0, file.lastIndexOf('/')).replaceAll('/', '.')}.${name}`, file, as };
   });
 
+/** TypeScript names of Istio's own messages whose names others have too. */
+export const istioNames: Readonly<Record<string, string>> = {
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': 'AlpnFilter',
+  'io.istio.http.peer_metadata.Config': 'PeerMetadata',
+  'stats.PluginConfig': 'IstioStats',
+};
+
 export const roots: readonly WireRoot[] = [
+  ...at('envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto', 'PreviousHostsPredicate'),
+  ...at('envoy/extensions/formatter/req_without_query/v3/req_without_query.proto', 'ReqWithoutQuery'),
   ...at('google/protobuf/any.proto', 'Any'),
   ...at(
     'google/protobuf/wrappers.proto',

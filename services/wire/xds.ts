@@ -1,5 +1,6 @@
 // xDS v3: the messages, their type URLs, and the aggregated discovery service for gRPC.
 export type * from './generated/types.ts';
+export { fromDuration, fromStruct, type Json, toDuration, toStruct } from './struct.ts';
 export {
   decodeMessage,
   encodeMessage,

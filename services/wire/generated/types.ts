@@ -638,11 +638,11 @@ export interface LoadBalancingPolicyPolicy {
 }
 /** envoy.config.cluster.v3.OutlierDetection */
 export interface OutlierDetection {
-  readonly consecutive_5xx?: UInt32Value | undefined;
+  readonly consecutive5xx?: UInt32Value | undefined;
   readonly interval?: Duration | undefined;
   readonly baseEjectionTime?: Duration | undefined;
   readonly maxEjectionPercent?: UInt32Value | undefined;
-  readonly enforcingConsecutive_5xx?: UInt32Value | undefined;
+  readonly enforcingConsecutive5xx?: UInt32Value | undefined;
   readonly enforcingSuccessRate?: UInt32Value | undefined;
   readonly successRateMinimumHosts?: UInt32Value | undefined;
   readonly successRateRequestVolume?: UInt32Value | undefined;
@@ -1008,8 +1008,8 @@ export interface HealthStatusSet {
 /** envoy.config.core.v3.Http1ProtocolOptions */
 export interface Http1ProtocolOptions {
   readonly allowAbsoluteUrl?: BoolValue | undefined;
-  readonly acceptHttp_10?: boolean | undefined;
-  readonly defaultHostForHttp_10?: string | undefined;
+  readonly acceptHttp10?: boolean | undefined;
+  readonly defaultHostForHttp10?: string | undefined;
   readonly headerKeyFormat?: Http1ProtocolOptionsHeaderKeyFormat | undefined;
   readonly enableTrailers?: boolean | undefined;
   readonly allowChunkedLength?: boolean | undefined;
@@ -2479,7 +2479,7 @@ export interface HttpConnectionManager {
   readonly alwaysSetRequestIdInResponse?: boolean | undefined;
   readonly forwardClientCertDetails?: HttpConnectionManagerForwardClientCertDetails | undefined;
   readonly setCurrentClientCertDetails?: HttpConnectionManagerSetCurrentClientCertDetails | undefined;
-  readonly proxy_100Continue?: boolean | undefined;
+  readonly proxy100Continue?: boolean | undefined;
   readonly representIpv4RemoteAddressAsIpv4MappedIpv6?: boolean | undefined;
   readonly upgradeConfigs?: readonly HttpConnectionManagerUpgradeConfig[] | undefined;
   readonly normalizePath?: BoolValue | undefined;
@@ -2690,6 +2690,12 @@ export interface TcpProxyWeightedClusterClusterWeight {
   readonly name?: string | undefined;
   readonly weight?: number | undefined;
   readonly metadataMatch?: Metadata | undefined;
+}
+/** envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery */
+export interface ReqWithoutQuery {
+}
+/** envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate */
+export interface PreviousHostsPredicate {
 }
 /** envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer */
 export interface RawBuffer {
@@ -2989,13 +2995,17 @@ export interface PerXdsConfig {
   readonly scopedRouteConfig?: ScopedRoutesConfigDump | undefined;
   readonly endpointConfig?: EndpointsConfigDump | undefined;
 }
+/** envoy.tcp.metadataexchange.config.MetadataExchange */
+export interface MetadataExchange {
+  readonly protocol?: string | undefined;
+}
 /** envoy.type.http.v3.PathTransformation */
 export interface PathTransformation {
   readonly operations?: readonly PathTransformationOperation[] | undefined;
 }
 /** envoy.type.http.v3.PathTransformation.Operation */
 export interface PathTransformationOperation {
-  readonly normalizePathRfc_3986?: PathTransformationOperationNormalizePathRFC3986 | undefined;
+  readonly normalizePathRfc3986?: PathTransformationOperationNormalizePathRFC3986 | undefined;
   readonly mergeSlashes?: PathTransformationOperationMergeSlashes | undefined;
 }
 /** envoy.type.http.v3.PathTransformation.Operation.MergeSlashes */
@@ -3394,6 +3404,46 @@ export interface HealthCheckResponse {
 }
 /** grpc.health.v1.HealthCheckResponse.ServingStatus */
 export type HealthCheckResponseServingStatus = 'UNKNOWN' | 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN';
+/** io.istio.http.peer_metadata.Config */
+export interface PeerMetadata {
+  readonly downstreamDiscovery?: readonly PeerMetadataDiscoveryMethod[] | undefined;
+  readonly upstreamDiscovery?: readonly PeerMetadataDiscoveryMethod[] | undefined;
+  readonly downstreamPropagation?: readonly PeerMetadataPropagationMethod[] | undefined;
+  readonly upstreamPropagation?: readonly PeerMetadataPropagationMethod[] | undefined;
+  readonly sharedWithUpstream?: boolean | undefined;
+  readonly additionalLabels?: readonly string[] | undefined;
+}
+/** io.istio.http.peer_metadata.Config.Baggage */
+export interface PeerMetadataBaggage {
+}
+/** io.istio.http.peer_metadata.Config.DiscoveryMethod */
+export interface PeerMetadataDiscoveryMethod {
+  readonly baggage?: PeerMetadataBaggage | undefined;
+  readonly workloadDiscovery?: PeerMetadataWorkloadDiscovery | undefined;
+  readonly istioHeaders?: PeerMetadataIstioHeaders | undefined;
+}
+/** io.istio.http.peer_metadata.Config.IstioHeaders */
+export interface PeerMetadataIstioHeaders {
+  readonly skipExternalClusters?: boolean | undefined;
+}
+/** io.istio.http.peer_metadata.Config.PropagationMethod */
+export interface PeerMetadataPropagationMethod {
+  readonly istioHeaders?: PeerMetadataIstioHeaders | undefined;
+}
+/** io.istio.http.peer_metadata.Config.WorkloadDiscovery */
+export interface PeerMetadataWorkloadDiscovery {
+}
+/** istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig */
+export interface AlpnFilter {
+  readonly alpnOverride?: readonly AlpnFilterAlpnOverride[] | undefined;
+}
+/** istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.AlpnOverride */
+export interface AlpnFilterAlpnOverride {
+  readonly upstreamProtocol?: AlpnFilterProtocol | undefined;
+  readonly alpnOverride?: readonly string[] | undefined;
+}
+/** istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.Protocol */
+export type AlpnFilterProtocol = 'HTTP10' | 'HTTP11' | 'HTTP2';
 /** istio.v1.auth.IstioCertificateRequest */
 export interface IstioCertificateRequest {
   readonly csr?: string | undefined;
@@ -3403,6 +3453,19 @@ export interface IstioCertificateRequest {
 /** istio.v1.auth.IstioCertificateResponse */
 export interface IstioCertificateResponse {
   readonly certChain?: readonly string[] | undefined;
+}
+/** stats.MetricConfig */
+export interface MetricConfig {
+  readonly dimensions?: Readonly<Record<string, string>> | undefined;
+  readonly name?: string | undefined;
+  readonly tagsToRemove?: readonly string[] | undefined;
+  readonly match?: string | undefined;
+  readonly drop?: boolean | undefined;
+}
+/** stats.PluginConfig */
+export interface IstioStats {
+  readonly disableHostHeaderFallback?: boolean | undefined;
+  readonly metrics?: readonly MetricConfig[] | undefined;
 }
 /** xds.core.v3.Authority */
 export interface Authority {
@@ -3845,6 +3908,8 @@ export interface Messages {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig': TcpProxyTunnelingConfig;
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': TcpProxyWeightedCluster;
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': TcpProxyWeightedClusterClusterWeight;
+  'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': ReqWithoutQuery;
+  'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': PreviousHostsPredicate;
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': RawBuffer;
   'envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance': CertificateProviderPluginInstance;
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': CertificateValidationContext;
@@ -3883,6 +3948,7 @@ export interface Messages {
   'envoy.service.status.v3.ClientConfig': ClientConfig;
   'envoy.service.status.v3.ClientConfig.GenericXdsConfig': ClientConfigGenericXdsConfig;
   'envoy.service.status.v3.PerXdsConfig': PerXdsConfig;
+  'envoy.tcp.metadataexchange.config.MetadataExchange': MetadataExchange;
   'envoy.type.http.v3.PathTransformation': PathTransformation;
   'envoy.type.http.v3.PathTransformation.Operation': PathTransformationOperation;
   'envoy.type.http.v3.PathTransformation.Operation.MergeSlashes': PathTransformationOperationMergeSlashes;
@@ -3957,8 +4023,18 @@ export interface Messages {
   'google.rpc.Status': Status;
   'grpc.health.v1.HealthCheckRequest': HealthCheckRequest;
   'grpc.health.v1.HealthCheckResponse': HealthCheckResponse;
+  'io.istio.http.peer_metadata.Config': PeerMetadata;
+  'io.istio.http.peer_metadata.Config.Baggage': PeerMetadataBaggage;
+  'io.istio.http.peer_metadata.Config.DiscoveryMethod': PeerMetadataDiscoveryMethod;
+  'io.istio.http.peer_metadata.Config.IstioHeaders': PeerMetadataIstioHeaders;
+  'io.istio.http.peer_metadata.Config.PropagationMethod': PeerMetadataPropagationMethod;
+  'io.istio.http.peer_metadata.Config.WorkloadDiscovery': PeerMetadataWorkloadDiscovery;
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': AlpnFilter;
+  'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig.AlpnOverride': AlpnFilterAlpnOverride;
   'istio.v1.auth.IstioCertificateRequest': IstioCertificateRequest;
   'istio.v1.auth.IstioCertificateResponse': IstioCertificateResponse;
+  'stats.MetricConfig': MetricConfig;
+  'stats.PluginConfig': IstioStats;
   'xds.core.v3.Authority': Authority;
   'xds.core.v3.ContextParams': ContextParams;
   'xds.core.v3.TypedExtensionConfig': XdsCoreTypedExtensionConfig;
