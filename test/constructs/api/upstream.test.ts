@@ -9,7 +9,7 @@ import { kinds } from '../../../constructs/api/registry.ts';
 
 /** Fields that Istio gained after the release from which the package was generated; ours comes from its main branch. */
 const NEWER_THAN_PACKAGE =
-  /\.(redirect\.prefixRewrite|http2KeepAlive|backendUtilization|zoneAwareLbSetting|outlierDetectionHttpErrorCodes|budgetInterval|ecdhCurves|caCrl)($|[.[])/;
+  /\.(redirect\.prefixRewrite|http2KeepAlive|backendUtilization|zoneAwareLbSetting|outlierDetectionHttpErrorCodes|budgetInterval|ecdhCurves|caCrl|servers\[\]\.tls\.insecureSkipVerify)($|[.[])/;
 
 const root = join(import.meta.dirname, '../../../node_modules/@kubernetes-models/istio');
 
@@ -126,7 +126,11 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))('%s', (_name, kin
       for (const choice of [...(schema.enum ?? []), 'NOT_A_CHOICE']) {
         if (!schema.enum) break;
         const object = objectWith(kind, kind.version, path, choice);
-        const refused = kind.validate(object).some((problem) => problem.code === 'unknown-value');
+        const refused = kind
+          .validate(object)
+          .some(
+            (problem) => problem.code === 'unknown-value' && problem.path.endsWith(path.slice(path.lastIndexOf('.'))),
+          );
         if (validate(object) === refused) disagreements.push(`${path}: ${choice}`);
       }
       for (const limit of [schema.minimum, schema.maximum]) {
