@@ -333,13 +333,15 @@ export interface PodDisruptionBudget extends KubeObject {
     minAvailable?: IntOrString | undefined;
     maxUnavailable?: IntOrString | undefined;
   };
-  status?: {
-    observedGeneration?: number | undefined;
-    currentHealthy: number;
-    desiredHealthy: number;
-    disruptionsAllowed: number;
-    expectedPods: number;
-    disruptedPods?: Record<string, string> | undefined;
-    conditions?: Condition[] | undefined;
-  };
+  status?:
+    | {
+        observedGeneration?: number | undefined;
+        currentHealthy: number;
+        desiredHealthy: number;
+        disruptionsAllowed: number;
+        expectedPods: number;
+        disruptedPods?: Record<string, string> | undefined;
+        conditions?: Condition[] | undefined;
+      }
+    | undefined;
 }
