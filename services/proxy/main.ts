@@ -5,7 +5,7 @@
 import { createAgent } from '../agent/agent.ts';
 import { waitFor } from '#lib/backoff/backoff.ts';
 import { Admin } from './admin/server.ts';
-import { toStruct } from './config/struct.ts';
+import { type Json as WireJson, toStruct } from '#wire/xds.ts';
 import { DataPlane } from './data-plane.ts';
 import { pilotAgentRequest, pilotAgentWait } from './pilot-agent.ts';
 import { AdsClient } from './xds/ads-client.ts';
@@ -31,7 +31,7 @@ async function runProxy(args: readonly string[]): Promise<void> {
     node: {
       id: node.id,
       cluster: node.cluster,
-      metadata: toStruct(node.metadata),
+      metadata: toStruct(node.metadata as Record<string, WireJson>),
       userAgentName: node.userAgentName,
       userAgentVersion: node.userAgentVersion,
       ...(node.locality === undefined ? {} : { locality: node.locality }),

@@ -1,7 +1,7 @@
 // GET /config_dump in the form of envoy.admin.v3.ConfigDump. Private keys are never in it.
 import { X509Certificate } from 'node:crypto';
 import type { DataPlane } from '../data-plane.ts';
-import { toStruct } from '../config/struct.ts';
+import { type Json as WireJson, toStruct } from '#wire/xds.ts';
 import { toAnyJson, toProtoJson } from './proto-json.ts';
 
 type Json = Record<string, unknown>;
@@ -37,7 +37,11 @@ export function configDump(
 
 function bootstrap({ plane, startedAt }: DumpSource): Json {
   const { id, cluster, metadata } = plane.node;
-  const node = toProtoJson('envoy.config.core.v3.Node', { id, cluster, metadata: toStruct(metadata) });
+  const node = toProtoJson('envoy.config.core.v3.Node', {
+    id,
+    cluster,
+    metadata: toStruct(metadata as Record<string, WireJson>),
+  });
   return { '@type': `${DUMP}BootstrapConfigDump`, bootstrap: { node }, last_updated: startedAt };
 }
 

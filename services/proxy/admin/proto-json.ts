@@ -28,7 +28,7 @@ function messageJson(type: Type, message: Fields): Record<string, unknown> {
 
 /** Envoy prints the proto's own field names. */
 function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return name.replace(/[A-Z]|(?<=[Cc]onsecutive)5xx/g, (part) => `_${part.toLowerCase()}`);
 }
 
 function fieldJson(field: Field, value: unknown): unknown {

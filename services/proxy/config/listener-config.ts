@@ -42,8 +42,9 @@ export interface ListenerConfig {
   readonly direction: Direction;
   readonly chains: readonly FilterChain[];
   readonly defaultChain: FilterChain | undefined;
-  readonly inspectsTls: boolean;
-  readonly inspectsHttp: boolean;
+  /** Are the first bytes of connections to this destination port looked at? */
+  readonly inspectsTls: (port: number) => boolean;
+  readonly inspectsHttp: (port: number) => boolean;
   /** 0: wait for ever. */
   readonly inspectTimeoutMs: number;
   readonly continueOnTimeout: boolean;
@@ -69,9 +70,7 @@ export function compileListener(resource: ListenerResource, filters: FilterFacto
   const chain = (one: Fields, index: number): FilterChain => compileChain(one, `${name}#${index}`, direction, filters);
   const chains = ((resource['filterChains'] ?? []) as Fields[]).map(chain);
   const fallback = resource['defaultFilterChain'] as Fields | undefined;
-  const listenerFilters = ((resource['listenerFilters'] ?? []) as { name?: string }[]).map(
-    (filter) => filter.name ?? '',
-  );
+  const inspectors = inspectorsOf((resource['listenerFilters'] ?? []) as ListenerFilter[]);
   const needsHttp = chains.some(({ match }) => match.needsHttp);
   return {
     name,
@@ -86,15 +85,54 @@ export function compileListener(resource: ListenerResource, filters: FilterFacto
     chains,
     defaultChain: fallback == null ? undefined : compileChain(fallback, `${name}#default`, direction, filters),
     inspectsTls:
-      listenerFilters.includes('envoy.filters.listener.tls_inspector') ||
-      chains.some(({ match, tls }) => match.needsTls && tls !== undefined),
-    inspectsHttp: listenerFilters.includes('envoy.filters.listener.http_inspector') && needsHttp,
+      inspectors.tls ?? (chains.some(({ match, tls }) => match.needsTls && tls !== undefined) ? always : never),
+    inspectsHttp: needsHttp ? (inspectors.http ?? never) : never,
     inspectTimeoutMs: durationMs(resource['listenerFiltersTimeout']) ?? 15_000,
     continueOnTimeout: booleanOf(resource['continueOnListenerFiltersTimeout'], false),
     accessLogs: compileAccessLogs(resource['accessLog'] as Fields[] | undefined),
     resource,
     inlineRoutes: chains.flatMap((one) => (one.inlineRoutes === undefined ? [] : [one.inlineRoutes])),
   };
+}
+
+interface ListenerFilter {
+  readonly name?: string;
+  readonly filterDisabled?: DisableMatch;
+}
+
+/** envoy.config.listener.v3.ListenerFilterChainMatchPredicate */
+interface DisableMatch {
+  readonly orMatch?: { readonly rules?: readonly DisableMatch[] };
+  readonly andMatch?: { readonly rules?: readonly DisableMatch[] };
+  readonly notMatch?: DisableMatch;
+  readonly anyMatch?: boolean;
+  readonly destinationPortRange?: { readonly start?: number; readonly end?: number };
+}
+
+type OfPort = (port: number) => boolean;
+const always: OfPort = () => true;
+const never: OfPort = () => false;
+
+function inspectorsOf(filters: readonly ListenerFilter[]): {
+  readonly tls: OfPort | undefined;
+  readonly http: OfPort | undefined;
+} {
+  const find = (name: string): OfPort | undefined => {
+    const filter = filters.find((one) => one.name === `envoy.filters.listener.${name}`);
+    if (filter === undefined) return undefined;
+    const { filterDisabled } = filter;
+    return filterDisabled == null ? always : (port) => !matchesPort(filterDisabled, port);
+  };
+  return { tls: find('tls_inspector'), http: find('http_inspector') };
+}
+
+function matchesPort(match: DisableMatch, port: number): boolean {
+  if (match.orMatch != null) return (match.orMatch.rules ?? []).some((rule) => matchesPort(rule, port));
+  if (match.andMatch != null) return (match.andMatch.rules ?? []).every((rule) => matchesPort(rule, port));
+  if (match.notMatch != null) return !matchesPort(match.notMatch, port);
+  const range = match.destinationPortRange;
+  if (range != null) return port >= (range.start ?? 0) && port < (range.end ?? 0);
+  return match.anyMatch === true;
 }
 
 function directionOf(value: unknown): Direction {

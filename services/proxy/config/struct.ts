@@ -20,19 +20,6 @@ function plainValue(value: StructValue): unknown {
   return null;
 }
 
-export function toStruct(plain: Readonly<Plain>): Struct {
-  return { fields: Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, toValue(value)])) };
-}
-
-function toValue(value: unknown): StructValue {
-  if (typeof value === 'string') return { stringValue: value };
-  if (typeof value === 'number') return { numberValue: value };
-  if (typeof value === 'boolean') return { boolValue: value };
-  if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };
-  if (typeof value === 'object' && value !== null) return { structValue: toStruct(value as Plain) };
-  return { nullValue: 'NULL_VALUE' };
-}
-
 /** Metadata of an xDS resource: plain objects by filter name. */
 export function filterMetadata(metadata: unknown): Readonly<Record<string, Plain>> {
   const filters = ((metadata as { filterMetadata?: Plain } | undefined)?.filterMetadata ?? {}) as Plain;

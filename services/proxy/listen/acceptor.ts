@@ -38,6 +38,11 @@ interface Peeked {
   readonly protocols: readonly string[];
 }
 
+interface Inspects {
+  readonly tls: boolean;
+  readonly http: boolean;
+}
+
 const NOTHING: Peeked = { bytes: undefined, transport: 'raw_buffer', serverName: undefined, protocols: [] };
 
 export class Acceptor {
@@ -58,11 +63,12 @@ export class Acceptor {
     const target = destination ?? own;
     const listener =
       (acceptedBy.useOriginalDestination ? this.#options.findListener(target, acceptedBy) : undefined) ?? acceptedBy;
-    if (!listener.inspectsTls && !listener.inspectsHttp) {
+    const inspects = { tls: listener.inspectsTls(target.port), http: listener.inspectsHttp(target.port) };
+    if (!inspects.tls && !inspects.http) {
       this.#serve(socket, listener, target, NOTHING);
       return;
     }
-    peek(socket, listener, (peeked) => this.#serve(socket, listener, target, peeked));
+    peek(socket, listener, inspects, (peeked) => this.#serve(socket, listener, target, peeked));
   }
 
   #serve(socket: Socket, listener: ListenerConfig, target: Destination, peeked: Peeked): void {
@@ -152,7 +158,7 @@ function withTls(info: ConnectionInfo, tls: TlsPeer): ConnectionInfo {
 }
 
 /** Reads until the inspectors of the listener know enough. */
-function peek(socket: Socket, listener: ListenerConfig, done: (peeked: Peeked) => void): void {
+function peek(socket: Socket, listener: ListenerConfig, inspects: Inspects, done: (peeked: Peeked) => void): void {
   let bytes: Buffer | undefined;
   let timer: NodeJS.Timeout | undefined;
   const finish = (peeked: Peeked): void => {
@@ -170,7 +176,7 @@ function peek(socket: Socket, listener: ListenerConfig, done: (peeked: Peeked) =
     const chunk = socket.read() as Buffer | null;
     if (chunk === null) return;
     bytes = bytes === undefined ? chunk : Buffer.concat([bytes, chunk]);
-    const peeked = inspect(bytes, listener);
+    const peeked = inspect(bytes, inspects);
     if (peeked !== undefined) finish(peeked);
   };
   if (listener.inspectTimeoutMs > 0) {
@@ -185,15 +191,15 @@ function peek(socket: Socket, listener: ListenerConfig, done: (peeked: Peeked) =
 }
 
 /** Undefined: not enough bytes yet. */
-function inspect(bytes: Buffer, listener: ListenerConfig): Peeked | undefined {
-  if (listener.inspectsTls) {
+function inspect(bytes: Buffer, inspects: Inspects): Peeked | undefined {
+  if (inspects.tls) {
     const hello = readClientHello(bytes);
     if (hello === undefined && bytes.length < MAX_PEEK_BYTES) return undefined;
     if (hello !== undefined && hello !== 'not-tls') {
       return { bytes, transport: 'tls', serverName: hello.serverName, protocols: hello.alpn };
     }
   }
-  if (!listener.inspectsHttp) return { ...NOTHING, bytes };
+  if (!inspects.http) return { ...NOTHING, bytes };
   const protocol = sniffHttp(bytes);
   if (protocol === undefined) return undefined;
   return { ...NOTHING, bytes, protocols: protocol === 'none' ? [] : [protocol] };

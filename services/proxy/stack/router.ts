@@ -17,6 +17,8 @@ import { isIdempotent, retriesOnReset, retriesOnStatus } from './retry.ts';
 
 /** Largest request body kept for another try. */
 const MAX_REPLAY_BYTES = 64 * 1024;
+/** How long a request waits for the first endpoints of a new cluster. */
+const WARM_MS = 3_000;
 const EMPTY = Buffer.alloc(0);
 const GRPC_STATUS = needleOf('grpc-status');
 
@@ -35,6 +37,7 @@ export class Router implements UpstreamHandler {
   #attempts = 0;
   #tried: Set<Endpoint> | undefined;
   #staleRetries = 0;
+  #warmed = false;
   #timer: NodeJS.Timeout | undefined;
   #tryTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -96,6 +99,7 @@ export class Router implements UpstreamHandler {
       head.set('x-envoy-expected-rq-timeout-ms', String(plan.timeoutMs));
     }
     if (head.minor === 0) head.setStartLine(`${head.method} ${head.path} HTTP/1.1`);
+    if (plan.attemptCount) head.remove('x-envoy-attempt-count');
     this.#head = head.text;
   }
 
@@ -121,6 +125,8 @@ export class Router implements UpstreamHandler {
     const endpoint = this.#pick();
     if (endpoint === undefined) {
       this.#endpoint = undefined;
+      // A cluster that was just announced: its endpoints are on their way.
+      if (cluster.isWarming && !this.#warmed) return this.#awaitEndpoints();
       return this.#finish(failure(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'));
     }
     let upstream = cluster.takeIdle(endpoint, Date.now());
@@ -152,7 +158,17 @@ export class Router implements UpstreamHandler {
     const body =
       this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
     if (!upstream.send(this, `${this.#head}${attempt}\r\n`, body, this.#requestEnded)) exchange.down.pauseRequest();
+    else if (!this.#requestEnded) exchange.down.resumeRequest();
     if (!this.#replayable) this.#body = [];
+  }
+
+  #awaitEndpoints(): void {
+    this.#warmed = true;
+    this.#cluster.warming.add(this.#dequeue);
+    this.#retryTimer = setTimeout(() => {
+      this.#cluster.warming.delete(this.#dequeue);
+      this.#dequeue();
+    }, WARM_MS);
   }
 
   #pick(): Endpoint | undefined {
@@ -191,6 +207,7 @@ export class Router implements UpstreamHandler {
   }
 
   readonly #dequeue = (): void => {
+    clearTimeout(this.#retryTimer);
     if (!this.#done) this.#attempt();
   };
 
@@ -398,6 +415,7 @@ export class Router implements UpstreamHandler {
     }
     this.#uncount();
     this.#cluster?.waiting.delete(this.#dequeue);
+    this.#cluster?.warming.delete(this.#dequeue);
     this.#dropUpstream();
   }
 }

@@ -37,6 +37,8 @@ export class Cluster {
   outlier: OutlierDetector | undefined;
   /** Requests that wait for a connection. */
   readonly waiting = new Set<() => void>();
+  /** Requests that wait for the first endpoints. */
+  readonly warming = new Set<() => void>();
   /** Telemetry's series of this cluster, by a key of its own. */
   readonly series = new Map<number | string, unknown>();
   #groups: HostGroup<Endpoint>[] = [];
@@ -49,6 +51,11 @@ export class Cluster {
     this.#random = random;
     this.#balancer = this.#newBalancer();
     this.#startOutlier();
+  }
+
+  /** Endpoints were announced but have not come yet. */
+  get isWarming(): boolean {
+    return !this.hasEndpoints && (this.config.discovery === 'eds' || this.config.discovery === 'dns');
   }
 
   get name(): string {
@@ -93,6 +100,8 @@ export class Cluster {
     }
     this.hasEndpoints = true;
     this.#balancer = this.#newBalancer();
+    for (const waiter of this.warming) queueMicrotask(waiter);
+    this.warming.clear();
   }
 
   #adopt(config: EndpointConfig, priority: number): Endpoint {
