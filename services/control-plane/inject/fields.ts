@@ -1,46 +1,12 @@
 // Values of the template's `${}` fields for one pod: from its metadata, the mesh and the Helm-style values.
 import { Annotation, Component, Label } from '#api/names.ts';
 import { flagAnnotation } from './annotations.ts';
+import type { FIELD_NAMES } from './field-names.ts';
 import { type InjectionConfig, textAt, valueAt } from './injection-config.ts';
 import type { Container, Pod } from './pod.ts';
 import { asDictionary } from './proxy-config.ts';
 import type { Fields } from './template.ts';
 import { canonicalOf, ownerUri, workloadOf } from './workload-meta.ts';
-
-/** Every field that a template may name. */
-export const FIELD_NAMES = [
-  'proxy.image',
-  'proxy.initImage',
-  'proxy.pullPolicy',
-  'proxy.resources',
-  'proxy.logLevel',
-  'proxy.componentLogLevel',
-  'proxy.agentLogLevel',
-  'proxy.config',
-  'proxy.env',
-  'proxy.native',
-  'proxy.holdApplication',
-  'proxy.interceptionMode',
-  'discovery.address',
-  'init.enabled',
-  'init.args',
-  'mesh.id',
-  'mesh.trustDomain',
-  'mesh.clusterId',
-  'mesh.clusterDomain',
-  'mesh.network',
-  'mesh.revision',
-  'pod.canonicalName',
-  'pod.canonicalRevision',
-  'pod.workloadName',
-  'pod.owner',
-  'pod.ports',
-  'pod.appContainers',
-  'pod.defaultContainer',
-  'pod.appProbers',
-  'pod.prometheus',
-  'pod.prometheusAnnotations',
-] as const;
 
 /** What is known about a pod before its template is rendered. */
 export interface PodFacts {

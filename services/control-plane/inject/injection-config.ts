@@ -1,6 +1,6 @@
 // Configuration of injection: ConfigMaps istio-sidecar-injector (config, values) and istio (mesh), parsed and checked.
 import { parse, stringify } from 'yaml';
-import { FIELD_NAMES } from './fields.ts';
+import { FIELD_NAMES } from './field-names.ts';
 import { parseTemplate, type Template, TemplateError } from './template.ts';
 
 /** ConfigMaps that steer injection, parsed by parseInjectionConfig. */
