@@ -1,12 +1,25 @@
 // The only list of kinds. Synthesis, admission, analysis, CRD installation and ingestion all read it.
+import { authorizationPolicy } from './authorization-policy.ts';
 import type { KindDefinition } from './definition.ts';
 import { destinationRule } from './destination-rule.ts';
 import { gateway } from './gateway.ts';
 import { peerAuthentication } from './peer-authentication.ts';
+import { requestAuthentication } from './request-authentication.ts';
+import { serviceEntry } from './service-entry.ts';
+import { sidecar } from './sidecar.ts';
 import { virtualService } from './virtual-service.ts';
 
 /** Every kind we define, in the order in which their CRDs are written. */
-export const kinds: readonly KindDefinition[] = [virtualService, destinationRule, gateway, peerAuthentication];
+export const kinds: readonly KindDefinition[] = [
+  virtualService,
+  destinationRule,
+  gateway,
+  serviceEntry,
+  sidecar,
+  authorizationPolicy,
+  peerAuthentication,
+  requestAuthentication,
+];
 
 /** The definition of a group and kind, whatever the version; undefined where the kind is not ours. */
 export const tryKind = (group: string, kind: string): KindDefinition | undefined =>

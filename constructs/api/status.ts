@@ -11,22 +11,22 @@ const condition = object('One aspect of the state.', {
   type: string('Which aspect.'),
 });
 
-export const istioStatus = object(
-  'What the control plane says about the resource.',
-  {
-    conditions: array('Current state of the resource.', condition),
-    observedGeneration: intOrString('Generation of the resource that this status is about.'),
-    validationMessages: array(
-      'Errors and warnings that analysis found.',
-      object('One finding.', {
-        documentationUrl: string('Where the finding is explained.'),
-        level: oneOf('How severe the finding is.', ['UNKNOWN', 'ERROR', 'WARNING', 'INFO']),
-        type: object('Which finding.', {
-          code: string('Seven characters, IST and four digits.'),
-          name: string('Readable name.'),
-        }),
+export const istioStatusFields = {
+  conditions: array('Current state of the resource.', condition),
+  observedGeneration: intOrString('Generation of the resource that this status is about.'),
+  validationMessages: array(
+    'Errors and warnings that analysis found.',
+    object('One finding.', {
+      documentationUrl: string('Where the finding is explained.'),
+      level: oneOf('How severe the finding is.', ['UNKNOWN', 'ERROR', 'WARNING', 'INFO']),
+      type: object('Which finding.', {
+        code: string('Seven characters, IST and four digits.'),
+        name: string('Readable name.'),
       }),
-    ),
-  },
-  { preserveUnknown: true },
-);
+    }),
+  ),
+};
+
+export const istioStatus = object('What the control plane says about the resource.', istioStatusFields, {
+  preserveUnknown: true,
+});

@@ -6,7 +6,11 @@ import { hostsOverlap, hostWithin, isIpOrCidr, isIpv6 } from '../../../construct
 import { formatProblem, isError, nearestName } from '../../../constructs/api/problem.ts';
 import { kinds, tryKind, tryKindOf } from '../../../constructs/api/registry.ts';
 
-const GROUP: Record<string, string> = { PeerAuthentication: 'security.istio.io' };
+const GROUP: Record<string, string> = {
+  PeerAuthentication: 'security.istio.io',
+  AuthorizationPolicy: 'security.istio.io',
+  RequestAuthentication: 'security.istio.io',
+};
 const validate = (kind: string, spec: object, metadata: object = { name: 'x', namespace: 'default' }) => {
   const group = GROUP[kind] ?? 'networking.istio.io';
   return tryKind(group, kind)!.validate({ apiVersion: `${group}/v1`, kind, metadata, spec });
@@ -349,6 +353,179 @@ describe('PeerAuthentication', () => {
     expect(errors('PeerAuthentication', { mtls: { mode: 'STRICT' } })).toEqual([]);
     expect(errors('PeerAuthentication', {})).toEqual([]);
   });
+});
+
+describe('AuthorizationPolicy', () => {
+  const of = (spec: object) => errors('AuthorizationPolicy', spec).map((each) => each.replace('spec.', ''));
+  const rule = (more: object) => of({ rules: [more] }).map((each) => each.replace('rules[0].', ''));
+  test.each<[string, object, string[]]>([
+    ['nothing allows nothing', {}, []],
+    ['DENY without rules', { action: 'DENY' }, ['rules required']],
+    ['CUSTOM without provider', { action: 'CUSTOM', rules: [{}] }, ['provider.name required']],
+    ['provider without CUSTOM', { provider: { name: 'p' }, rules: [{}] }, ['provider conflict']],
+    [
+      'CUSTOM with identities',
+      { action: 'CUSTOM', provider: { name: 'p' }, rules: [{ from: [{ source: { principals: ['a'] } }] }] },
+      ['rules[0].from[0].source.principals unsupported'],
+    ],
+    [
+      'selector and targets',
+      { selector: { matchLabels: { a: 'b' } }, targetRefs: [{ kind: 'Service', name: 'a' }] },
+      [' conflict'],
+    ],
+    [
+      'a target of another kind',
+      { targetRefs: [{ group: 'apps', kind: 'Deployment', name: 'a' }] },
+      ['targetRefs[0] bad-target'],
+    ],
+  ])('%s', (_name, spec, expected) =>
+    expect(of(spec)).toEqual(expected.map((each) => (each.startsWith(' ') ? `spec${each}` : each))),
+  );
+  test.each<[string, object, string[]]>([
+    ['empty from', { from: [] }, ['from required']],
+    ['empty source', { from: [{ source: {} }] }, ['from[0].source required']],
+    ['empty value', { from: [{ source: { namespaces: [''] } }] }, ['from[0].source.namespaces[0] empty-value']],
+    [
+      'addresses',
+      { from: [{ source: { ipBlocks: ['10.0.0.0/8', 'x'] } }] },
+      ['from[0].source.ipBlocks[1] bad-address'],
+    ],
+    [
+      'service accounts',
+      { from: [{ source: { serviceAccounts: ['a/b', 'a*'] } }] },
+      ['from[0].source.serviceAccounts[1] bad-name'],
+    ],
+    [
+      'service accounts with namespaces',
+      { from: [{ source: { serviceAccounts: ['a'], namespaces: ['n'] } }] },
+      ['from[0].source conflict'],
+    ],
+    ['ports', { to: [{ operation: { ports: ['80', 'http'] } }] }, ['to[0].operation.ports[1] bad-port']],
+    [
+      'path templates',
+      { to: [{ operation: { paths: ['/a/{*}/b', '/a/{**}', '/{**}/a', '/a{*}'] } }] },
+      ['to[0].operation.paths[2] bad-path-template', 'to[0].operation.paths[3] bad-path-template'],
+    ],
+    ['condition without values', { when: [{ key: 'source.ip' }] }, ['when[0] required']],
+    ['unknown condition', { when: [{ key: 'source.ipp', values: ['1.1.1.1'] }] }, ['when[0].key unknown-key']],
+    [
+      'conditions that are right',
+      {
+        when: [
+          { key: 'request.headers[x-token]', values: ['a'] },
+          { key: 'request.auth.claims[a][b]', notValues: ['c'] },
+        ],
+      },
+      [],
+    ],
+  ])('%s', (_name, more, expected) => expect(rule(more)).toEqual(expected));
+  test('a DENY rule of HTTP attributes alone is warned of', () => {
+    const warnings = validate('AuthorizationPolicy', {
+      action: 'DENY',
+      rules: [{ to: [{ operation: { methods: ['GET'] } }] }],
+    });
+    expect(warnings.map((each) => [each.code, each.severity])).toEqual([['denies-tcp', 'warning']]);
+  });
+});
+
+describe('RequestAuthentication', () => {
+  const of = (rule: object) =>
+    errors('RequestAuthentication', { jwtRules: [rule] }).map((each) => each.replace('spec.jwtRules[0]', ''));
+  test.each<[string, object, string[]]>([
+    ['an issuer', { issuer: 'a', jwksUri: 'https://a.b/keys' }, []],
+    ['nothing', {}, ['.issuer required']],
+    ['two sources of keys', { issuer: 'a', jwks: '{"keys":[]}', jwksUri: 'https://a' }, [' conflict']],
+    ['bad URL', { issuer: 'a', jwksUri: 'ftp://a' }, ['.jwksUri bad-url']],
+    ['bad keys', { issuer: 'a', jwks: '{"keys":[{}]}' }, ['.jwks bad-jwks']],
+  ])('%s', (_name, rule, expected) => expect(of(rule)).toEqual(expected));
+});
+
+describe('ServiceEntry', () => {
+  const of = (more: object) =>
+    errors('ServiceEntry', {
+      hosts: ['a.b'],
+      ports: [{ number: 443, name: 'tls', protocol: 'TLS' }],
+      resolution: 'DNS',
+      ...more,
+    });
+  test.each<[string, object, string[]]>([
+    ['by DNS', {}, []],
+    ['no hosts', { hosts: [] }, ['spec.hosts too-few']],
+    ['*', { hosts: ['*'], resolution: 'NONE' }, ['spec.hosts[0] bad-host']],
+    ['wildcard by DNS', { hosts: ['*.b'] }, ['spec.hosts[0] bad-host']],
+    ['CIDR by DNS', { addresses: ['10.0.0.0/8'] }, ['spec.addresses[0] conflict']],
+    [
+      'endpoints without resolution',
+      { resolution: 'NONE', endpoints: [{ address: '1.1.1.1' }] },
+      ['spec.endpoints conflict'],
+    ],
+    [
+      'static host name',
+      { resolution: 'STATIC', endpoints: [{ address: 'a.b' }] },
+      ['spec.endpoints[0].address bad-address'],
+    ],
+    [
+      'endpoint port',
+      { resolution: 'STATIC', endpoints: [{ address: '1.1.1.1', ports: { web: 1 } }] },
+      ['spec.endpoints[0].ports.web unknown-port'],
+    ],
+    [
+      'round robin',
+      { resolution: 'DNS_ROUND_ROBIN', endpoints: [{ address: 'a.b' }, { address: 'c.d' }] },
+      ['spec.endpoints too-many'],
+    ],
+    [
+      'ports twice',
+      {
+        ports: [
+          { number: 1, name: 'a' },
+          { number: 1, name: 'a' },
+        ],
+      },
+      ['spec.ports[1].name duplicate', 'spec.ports[1].number duplicate'],
+    ],
+    [
+      'several hosts by TCP',
+      { hosts: ['a.b', 'c.d'], ports: [{ number: 1, name: 'a', protocol: 'TCP' }] },
+      ['spec.hosts conflict'],
+    ],
+    ['dynamic without wildcard', { resolution: 'DYNAMIC_DNS' }, ['spec.hosts[0] bad-host']],
+    ['nobody and somebody', { exportTo: ['~', 'a'] }, ['spec.exportTo bad-export-to']],
+  ])('%s', (_name, more, expected) => expect(of(more)).toEqual(expected));
+});
+
+describe('Sidecar', () => {
+  const of = (spec: object) => errors('Sidecar', spec);
+  const port = { number: 80, protocol: 'HTTP', name: 'http' };
+  test.each<[string, object, string[]]>([
+    ['imports', { egress: [{ hosts: ['./*', 'istio-system/*', '~/*', '*/a.b'] }] }, []],
+    ['nothing', {}, ['spec required']],
+    ['host without namespace', { egress: [{ hosts: ['a.b'] }] }, ['spec.egress[0].hosts[0] bad-host']],
+    ['short host', { egress: [{ hosts: ['./reviews'] }] }, ['spec.egress[0].hosts[0] short-host']],
+    ['catch-all first', { egress: [{ hosts: ['./*'] }, { port, hosts: ['./*'] }] }, ['spec.egress[0] bad-order']],
+    ['port twice', { ingress: [{ port }, { port }] }, ['spec.ingress[1].port.number duplicate']],
+    [
+      'default endpoints',
+      {
+        ingress: [
+          { port, defaultEndpoint: '127.0.0.1:8080' },
+          { port: { ...port, number: 81 }, defaultEndpoint: '10.0.0.1:1' },
+          { port: { ...port, number: 82 }, defaultEndpoint: '[::1]:99999' },
+        ],
+      },
+      ['spec.ingress[1].defaultEndpoint bad-address', 'spec.ingress[2].defaultEndpoint bad-port'],
+    ],
+    [
+      'TLS on HTTP',
+      { ingress: [{ port, tls: { mode: 'SIMPLE', serverCertificate: 'c', privateKey: 'k' } }] },
+      ['spec.ingress[0].tls conflict'],
+    ],
+    [
+      'proxy without ALLOW_ANY',
+      { outboundTrafficPolicy: { egressProxy: { host: 'a.b' } } },
+      ['spec.outboundTrafficPolicy.egressProxy conflict', 'spec.outboundTrafficPolicy.egressProxy.port required'],
+    ],
+  ])('%s', (_name, spec, expected) => expect(of(spec)).toEqual(expected));
 });
 
 describe('every kind', () => {

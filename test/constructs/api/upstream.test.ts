@@ -9,7 +9,7 @@ import { kinds } from '../../../constructs/api/registry.ts';
 
 /** Fields that Istio gained after the release from which the package was generated; ours comes from its main branch. */
 const NEWER_THAN_PACKAGE =
-  /\.(redirect\.prefixRewrite|http2KeepAlive|backendUtilization|zoneAwareLbSetting|outlierDetectionHttpErrorCodes|budgetInterval|ecdhCurves|caCrl|servers\[\]\.tls\.insecureSkipVerify)($|[.[])/;
+  /\.(redirect\.prefixRewrite|http2KeepAlive|backendUtilization|zoneAwareLbSetting|outlierDetectionHttpErrorCodes|budgetInterval|ecdhCurves|caCrl|(servers|ingress)\[\]\.tls\.insecureSkipVerify|source\.trustDomains|source\.notTrustDomains|jwtRules\[\]\.presence)($|[.[])/;
 
 const root = join(import.meta.dirname, '../../../node_modules/@kubernetes-models/istio');
 
@@ -97,7 +97,7 @@ function sample(schema: JsonSchema): unknown {
   if (schema.type === 'string') return 'a';
   if (schema.type === 'integer' || schema.type === 'number') return schema.minimum ?? 1;
   if (schema.type === 'boolean') return true;
-  if (schema.type === 'array') return [];
+  if (schema.type === 'array') return Array.from({ length: schema.minItems ?? 0 }, () => sample(schema.items!));
   return Object.fromEntries((schema.required ?? []).map((each) => [each, sample(schema.properties![each]!)]));
 }
 
@@ -119,6 +119,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))('%s', (_name, kin
     const validate = await upstreamValidator(kind, kind.version);
     const disagreements: string[] = [];
     for (const [path, schema] of ourFields(kind.schema.properties!.spec!, 'spec')) {
+      if (NEWER_THAN_PACKAGE.test(path)) continue;
       const wrong = objectWith(kind, kind.version, path, valueOfWrongType(schema));
       const shape = kind.validate(wrong).filter((problem) => problem.code === 'wrong-type');
       if (!validate(wrong) && shape.length === 0)
