@@ -38,6 +38,17 @@ rig
   );
 
 rig
+  .command('synth')
+  .argument('[env]', 'environment to synthesise', process.env['RIG_ENV'] ?? 'local')
+  .description('write the manifests of an environment')
+  .option('--out <dir>', 'folder to write to (default: manifests/<env>; local: .rig/<env>/manifests)')
+  .option('--check', 'write nothing; exit 1 where the committed manifests are stale')
+  .addHelpText('after', examples('./rig synth', './rig synth prod --check'))
+  .action(async (env: string, options) => {
+    process.exitCode = await (await import('./synth.ts')).synth(env, options);
+  });
+
+rig
   .command('test')
   .argument('[pattern]', 'only test files whose path holds this')
   .description("this repository's own tests")

@@ -65,6 +65,11 @@ export class GatewayTable extends MeshConstruct {
     for (const match of matches) this.rules.push({ construct, match, ...order, action });
   }
 
+  /** The construct behind each named rule. */
+  routeConstructs(): ReadonlyMap<string, Construct> {
+    return new Map(this.rules.map((rule) => [rule.construct.node.id, rule.construct]));
+  }
+
   private spec(): VirtualServiceSpec {
     const http: HttpRoute[] = [];
     let last: GatewayRule | undefined;

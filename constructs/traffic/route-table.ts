@@ -120,6 +120,11 @@ export class RouteTable extends MeshConstruct {
     return orderRules(this.rules, this.service.serviceName);
   }
 
+  /** The construct behind each named rule. */
+  routeConstructs(): ReadonlyMap<string, Construct> {
+    return new Map(this.rules.map((rule) => [rule.construct.node.id, rule.construct]));
+  }
+
   private virtualServiceSpec(): VirtualServiceSpec {
     const rules = this.orderedRules();
     const [main, ...otherPorts] = this.service.ports.filter(isHttpPort);

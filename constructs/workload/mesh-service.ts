@@ -1,5 +1,5 @@
 // MeshService: a Service, its ServiceAccount, and a Deployment for each version. Routes and policies refer to it by object.
-import { ApiObject } from 'cdk8s';
+import { ApiObject, Duration } from 'cdk8s';
 import {
   type Container,
   type Deployment,
@@ -17,6 +17,9 @@ import { MeshConstruct } from './mesh-construct.ts';
 import { neutralContainerProps, neutralDeployment, neutralService, neutralServiceAccount } from './neutral.ts';
 import { annotateWith, namespaceOf } from './resource.ts';
 import { type PortsInput, type ServicePort, toServicePorts } from './service-ports.ts';
+
+/** Short, so that a pod that failed its first probe is not out for another ten seconds. */
+const READINESS_PERIOD = Duration.seconds(2);
 
 /** How a version runs. */
 export interface VersionProps {
@@ -189,9 +192,9 @@ export class MeshService<Version extends string = string> extends ServiceReferen
 
   private readinessOf(readiness: string | false | undefined) {
     if (readiness === false) return {};
-    const port = this.ports[0].targetPort;
+    const options = { port: this.ports[0].targetPort, periodSeconds: READINESS_PERIOD };
     return {
-      readiness: readiness === undefined ? Probe.fromTcpSocket({ port }) : Probe.fromHttpGet(readiness, { port }),
+      readiness: readiness === undefined ? Probe.fromTcpSocket(options) : Probe.fromHttpGet(readiness, options),
     };
   }
 }
