@@ -33,7 +33,8 @@ export class ResourceStore {
   readonly #informers = new Map<string, Informer>();
   readonly #rejected = new Map<string, string>();
   readonly #verdicts = new WeakMap<KubeObject, boolean>();
-  readonly #mesh: Informer<ConfigMapObject>;
+  readonly #configMaps: Informer<ConfigMapObject>;
+  readonly #meshConfigMap: string;
   #settings: { readonly text: string | undefined; readonly value: MeshSettings };
 
   constructor(options: ResourceStoreOptions) {
@@ -42,18 +43,18 @@ export class ResourceStore {
     const onError = (ref: string) => (error: unknown) => options.log(`watching ${ref}: ${(error as Error).message}`);
     for (const [name, ref] of Object.entries(WATCHED))
       this.#informers.set(name, new Informer({ client: options.client, ref, onError: onError(ref.plural) }));
-    this.#mesh = new Informer<ConfigMapObject>({
+    this.#meshConfigMap = options.meshConfigMap ?? ConfigMapName.mesh;
+    this.#configMaps = new Informer<ConfigMapObject>({
       client: options.client,
       ref: refs.configMaps,
       namespace: options.systemNamespace ?? SYSTEM_NAMESPACE,
-      fieldSelector: `metadata.name=${options.meshConfigMap ?? ConfigMapName.mesh}`,
       onError: onError('the mesh configuration'),
     });
   }
 
   /** Lists and watches until the signal aborts; resolves when everything has been read once. */
   async start(onChange: (kind: ChangeKind) => void, signal: AbortSignal): Promise<void> {
-    const all: Informer[] = [...this.#informers.values(), this.#mesh];
+    const all: Informer[] = [...this.#informers.values(), this.#configMaps as unknown as Informer];
     for (const [name, informer] of this.#informers) {
       const kind = CHANGES[name as Watched];
       informer.subscribe({
@@ -64,17 +65,16 @@ export class ResourceStore {
         },
       });
     }
-    this.#mesh.subscribe({
-      add: () => onChange('global'),
-      update: () => onChange('global'),
-      delete: () => onChange('global'),
-    });
+    const ifMesh = ({ metadata }: KubeObject): void => {
+      if (metadata.name === this.#meshConfigMap) onChange('global');
+    };
+    this.#configMaps.subscribe({ add: ifMesh, update: ifMesh, delete: ifMesh });
     for (const informer of all) informer.start(signal);
     await Promise.race([Promise.all(all.map((informer) => informer.synced)), aborted(signal)]);
   }
 
   get hasSynced(): boolean {
-    return [...this.#informers.values(), this.#mesh].every((informer) => informer.hasSynced);
+    return this.#configMaps.hasSynced && this.unsynced().length === 0;
   }
 
   /** Resource types that have not been read yet. */
@@ -85,6 +85,11 @@ export class ResourceStore {
   /** Objects that are left out: `<kind> <namespace>/<name>` -> why. */
   get rejected(): ReadonlyMap<string, string> {
     return this.#rejected;
+  }
+
+  /** Data of a ConfigMap in the system namespace. */
+  configMap(name: string): Readonly<Record<string, string>> | undefined {
+    return this.#configMaps.list().find(({ metadata }) => metadata.name === name)?.data;
   }
 
   snapshot(): Resources {
@@ -126,7 +131,7 @@ export class ResourceStore {
   }
 
   #meshSettings(): MeshSettings {
-    const text = this.#mesh.list()[0]?.data?.['mesh'];
+    const text = this.configMap(this.#meshConfigMap)?.['mesh'];
     if (text === this.#settings.text) return this.#settings.value;
     try {
       this.#settings = { text, value: parseMeshSettings(text) };

@@ -25,6 +25,9 @@ export interface DiscoveryOptions {
   readonly resourcesFor: (node: Node, connection: Connection) => ResourceSet | undefined;
   readonly now: () => number;
   readonly log: (line: string) => void;
+  /** Called for each response and each refusal, for metrics. */
+  readonly onSent?: ((typeUrl: string) => void) | undefined;
+  readonly onRejected?: ((typeUrl: string) => void) | undefined;
 }
 
 type Request = DiscoveryRequest & DeltaDiscoveryRequest;
@@ -115,8 +118,14 @@ export class DiscoveryServer {
             protocol,
             now: this.#options.now,
             resourcesFor: this.#options.resourcesFor,
-            send: (response) => void stream.write(response),
-            onNack: (it, typeUrl, detail) => this.#options.log(`${it.node?.id}: rejected ${typeUrl}: ${detail}`),
+            send: (response) => {
+              this.#options.onSent?.(response.typeUrl ?? '');
+              stream.write(response);
+            },
+            onNack: (it, typeUrl, detail) => {
+              this.#options.onRejected?.(typeUrl);
+              this.#options.log(`${it.node?.id}: rejected ${typeUrl}: ${detail}`);
+            },
           });
           this.connections.set(connection.id, connection);
         }
