@@ -222,7 +222,9 @@ function lead(
     },
     onError: (error) => options.log(`leader election: ${(error as Error).message}`),
   });
-  void election.run(signal);
+  void election
+    .run(signal)
+    .catch((error: unknown) => options.log(`BUG: leader election ended: ${(error as Error).stack ?? error}`));
 }
 
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {

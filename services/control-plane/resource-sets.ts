@@ -1,6 +1,6 @@
 // (model, proxy) -> encoded resources, made once for each model and proxy; equal bytes keep their version over models.
 
-import { type Any, type MessageName, type Node, packAny, typeUrlOf } from '#wire/xds.ts';
+import { type MessageName, type Node, packAny, typeUrlOf } from '#wire/xds.ts';
 import { allResources, type Generated, generate, type ProxyNode, toProxyNode } from './generate/index.ts';
 import type { Model } from './model/build.ts';
 import { encodeResource, type EncodedResource, type ResourceSet } from './serve/resources.ts';

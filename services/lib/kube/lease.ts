@@ -104,7 +104,8 @@ export class LeaderElection {
   /** One attempt to become or stay leader. */
   async #try(signal: AbortSignal, timeoutMs?: number): Promise<boolean> {
     const { client, lease, identity, onError } = this.#options;
-    const limit = timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const limit =
+      timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
     try {
       const current = await client.tryGet<Lease>(leases, lease, { signal: limit });
       if (current === undefined) {
