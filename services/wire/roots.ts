@@ -22,6 +22,7 @@ export const istioNames: Readonly<Record<string, string>> = {
 };
 
 export const roots: readonly WireRoot[] = [
+  ...at('envoy/extensions/request_id/uuid/v3/uuid.proto', 'UuidRequestIdConfig'),
   ...at('envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto', 'PreviousHostsPredicate'),
   ...at('envoy/extensions/formatter/req_without_query/v3/req_without_query.proto', 'ReqWithoutQuery'),
   ...at('google/protobuf/any.proto', 'Any'),

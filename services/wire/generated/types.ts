@@ -2694,6 +2694,11 @@ export interface TcpProxyWeightedClusterClusterWeight {
 /** envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery */
 export interface ReqWithoutQuery {
 }
+/** envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig */
+export interface UuidRequestIdConfig {
+  readonly packTraceReason?: BoolValue | undefined;
+  readonly useRequestIdForTraceSampling?: BoolValue | undefined;
+}
 /** envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate */
 export interface PreviousHostsPredicate {
 }
@@ -3909,6 +3914,7 @@ export interface Messages {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': TcpProxyWeightedCluster;
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': TcpProxyWeightedClusterClusterWeight;
   'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery': ReqWithoutQuery;
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': UuidRequestIdConfig;
   'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': PreviousHostsPredicate;
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': RawBuffer;
   'envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance': CertificateProviderPluginInstance;
