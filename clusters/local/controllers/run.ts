@@ -5,6 +5,7 @@ import { cronJobController } from './cron-job.ts';
 import { daemonSetController } from './daemon-set.ts';
 import { deploymentController } from './deployment.ts';
 import { disruptionController } from './disruption.ts';
+import { endpointMirrorController } from './endpoint-mirror.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { garbageCollector } from './garbage-collector.ts';
@@ -19,15 +20,17 @@ import { SharedInformers } from './shared-informers.ts';
 import { statefulSetController } from './stateful-set.ts';
 
 /** In the order in which a new namespace with a Deployment meets them. */
-const CONTROLLERS: Readonly<Record<string, (context: ControllerContext) => Controller>> = {
+const CONTROLLERS: Readonly<Record<string, (context: ControllerContext, options: RunOptions) => Controller>> = {
   serviceaccount: serviceAccountController,
   'root-ca-cert-publisher': (context) => rootCaController(context, context.client.connection.ca ?? ''),
   deployment: deploymentController,
   replicaset: replicaSetController,
   scheduler: schedulerController,
   endpointslice: endpointSliceController,
+  'endpointslice-mirroring': endpointMirrorController,
   job: jobController,
-  'node-lifecycle': (context) => nodeLifecycleController(context),
+  'node-lifecycle': (context, { nodeGraceMs }) =>
+    nodeLifecycleController(context, { graceMs: nodeGraceMs, periodMs: nodeGraceMs && nodeGraceMs / 4 }),
   daemonset: daemonSetController,
   statefulset: statefulSetController,
   cronjob: cronJobController,
@@ -42,6 +45,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Names of those to run. @default all */
   readonly only?: readonly string[] | undefined;
+  /** Silence after which a node counts as unreachable, in milliseconds. @default 40,000 */
+  readonly nodeGraceMs?: number | undefined;
   /** @default stderr */
   readonly log?: ((message: string) => void) | undefined;
   /** Wall-clock milliseconds. @default Date.now */
@@ -65,7 +70,7 @@ export async function runControllers(options: RunOptions): Promise<void> {
     names.map((name) => {
       const make = CONTROLLERS[name];
       if (!make) throw new Error(`no controller ${name}; there are ${Object.keys(CONTROLLERS).join(', ')}`);
-      return startController(make(context), context);
+      return startController(make(context, options), context);
     }),
   );
 }

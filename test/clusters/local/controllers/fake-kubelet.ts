@@ -54,6 +54,11 @@ export class FakeKubelet {
     await this.#client.patch(nodes, { name }, { spec: { taints: null } }, { signal: this.#signal });
   }
 
+  /** Does nothing about its pods any more. */
+  fallSilent(name: string): void {
+    this.#nodes.delete(name);
+  }
+
   async #sync(pod: Pod): Promise<void> {
     try {
       if (!this.#nodes.has(pod.spec.nodeName ?? '')) return;

@@ -1,6 +1,8 @@
 // What the controllers must do, on any API server: run against the embedded one (fast) and a real one (peers).
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { KubeClient } from '#lib/kube/client.ts';
+import { isNotFound, isTooManyRequests } from '#lib/kube/errors.ts';
+import type { Lease } from '#lib/kube/lease.ts';
 import type { KubeObject, ResourceRef } from '#lib/kube/object.ts';
 import * as refs from '#lib/kube/refs.ts';
 import type {
@@ -12,6 +14,7 @@ import type {
   EndpointSlice,
   Job,
   Namespace,
+  Node,
   Pod,
   PodDisruptionBudget,
   ReplicaSet,
@@ -44,7 +47,7 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
       kubelet = new FakeKubelet(client, stop.signal);
       await kubelet.addNode('node-a', { zone: 'a' });
       await kubelet.addNode('node-b', { zone: 'b' });
-      await runControllers({ client, signal: stop.signal, log: (line) => log.push(line) });
+      await runControllers({ client, signal: stop.signal, nodeGraceMs: 2_000, log: (line) => log.push(line) });
     }, 60_000);
     afterAll(async () => {
       stop.abort();
@@ -433,6 +436,118 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
         ([each]) => each?.status?.disruptionsAllowed === 1 && each.status.currentHealthy === 3,
       );
       expect(budgets.list()[0]!.status).toMatchObject({ desiredHealthy: 2, expectedPods: 3 });
+    });
+
+    test('an eviction respects the budget, and a drained node ends empty', async () => {
+      const namespace = await makeNamespace();
+      const podList = watch<Pod>(refs.pods, namespace);
+      const budgets = watch<PodDisruptionBudget>(refs.podDisruptionBudgets, namespace);
+      await client.create(refs.podDisruptionBudgets, {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'web', namespace },
+        spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'web' } } },
+      });
+      await client.create(refs.deployments, deployment(namespace, { replicas: 4 }));
+      await podList.until('four ready', (list) => list.filter(isPodReady).length === 4);
+      await budgets.until('one may go', ([each]) => each?.status?.disruptionsAllowed === 1);
+      await client.patch(refs.nodes, { name: 'node-a' }, { spec: { unschedulable: true } });
+      const onNode = (): Pod[] =>
+        podList.list().filter(({ spec, metadata }) => spec.nodeName === 'node-a' && !metadata.deletionTimestamp);
+      const from = podList.pictures.length;
+      while (onNode().length > 0) {
+        const { metadata } = onNode()[0]!;
+        const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: metadata.name, namespace } };
+        try {
+          await client.create(refs.pods, eviction, { subresource: 'eviction' });
+          await podList.until(
+            'it goes',
+            (list) => !list.some((pod) => pod.metadata.uid === metadata.uid && !pod.metadata.deletionTimestamp),
+          );
+        } catch (error) {
+          if (!isTooManyRequests(error) && !isNotFound(error)) throw error;
+          await budgets.until('the next may go', ([each]) => (each?.status?.disruptionsAllowed ?? 0) > 0);
+        }
+      }
+      await podList.until(
+        'four on the other node',
+        (list) => list.filter((pod) => isPodReady(pod) && pod.spec.nodeName === 'node-b').length === 4,
+      );
+      const ready = podList.pictures
+        .slice(from)
+        .map((list) => list.filter((pod) => isPodReady(pod) && !pod.metadata.deletionTimestamp).length);
+      expect(Math.min(...ready)).toBeGreaterThanOrEqual(3);
+      await client.patch(refs.nodes, { name: 'node-a' }, { spec: { unschedulable: false } });
+    });
+
+    test('a node that falls silent is tainted, and its pods are made elsewhere', async () => {
+      const namespace = await makeNamespace();
+      const nodeList = watch<Node>(refs.nodes);
+      const podList = watch<Pod>(refs.pods, namespace);
+      await kubelet.addNode('node-lost', { lost: namespace });
+      const lease: Lease = {
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'node-lost', namespace: 'kube-node-lease' },
+        spec: {
+          holderIdentity: 'node-lost',
+          leaseDurationSeconds: 40,
+          renewTime: new Date().toISOString().replace('Z', '000Z'),
+        },
+      };
+      await client.create(refs.leases, lease);
+      const preference = { matchExpressions: [{ key: 'lost', operator: 'In', values: [namespace] }] };
+      const affinity = {
+        nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] },
+      };
+      const tolerations = [
+        { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 0 },
+      ];
+      const wanted = deployment(namespace, { replicas: 1 });
+      Object.assign(wanted.spec.template.spec, { affinity, tolerations });
+      await client.create(refs.deployments, wanted);
+      await podList.until('on the node', (list) => list.some((pod) => pod.spec.nodeName === 'node-lost'));
+      kubelet.fallSilent('node-lost');
+      await nodeList.until('tainted', (list) => {
+        const taints = list.find(({ metadata }) => metadata.name === 'node-lost')?.spec?.taints ?? [];
+        return ['NoSchedule', 'NoExecute'].every((effect) =>
+          taints.some((taint) => taint.key === 'node.kubernetes.io/unreachable' && taint.effect === effect),
+        );
+      });
+      await podList.until('ready elsewhere', (list) =>
+        list.some((pod) => pod.spec.nodeName !== 'node-lost' && isPodReady(pod)),
+      );
+      await client.delete(refs.nodes, { name: 'node-lost' });
+      await podList.until('the lost pod is given up', (list) => list.every((pod) => pod.spec.nodeName !== 'node-lost'));
+    });
+
+    test('Endpoints written by hand become slices', async () => {
+      const namespace = await makeNamespace();
+      const slices = watch<EndpointSlice>(refs.endpointSlices, namespace);
+      const service: Service = {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'outside', namespace },
+        spec: { ports: [{ port: 80 }] },
+      };
+      await client.create(refs.services, service);
+      const written: Endpoints = {
+        apiVersion: 'v1',
+        kind: 'Endpoints',
+        metadata: { name: 'outside', namespace },
+        subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 8080 }] }],
+      };
+      await client.create(refs.endpoints, written);
+      await slices.until(
+        'mirrored',
+        ([slice]) => slice?.endpoints?.[0]?.addresses[0] === '192.0.2.1' && slice.ports?.[0]?.port === 8080,
+      );
+      await client.patch(refs.endpoints, written.metadata, {
+        subsets: [{ addresses: [{ ip: '192.0.2.2' }], ports: [{ port: 8080 }] }],
+      });
+      await slices.until('changed', ([slice]) => slice?.endpoints?.[0]?.addresses[0] === '192.0.2.2');
+      await client.delete(refs.endpoints, written.metadata);
+      await slices.until('gone', (list) => list.length === 0);
     });
 
     test('nothing was logged as going wrong', () => {
