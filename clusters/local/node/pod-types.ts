@@ -1,18 +1,7 @@
 // The parts of Kubernetes' core/v1 that the node reads and writes, as plain JSON shapes (times are RFC 3339 strings).
 // @see https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 
-export interface ObjectMeta {
-  name: string;
-  namespace?: string;
-  uid?: string;
-  resourceVersion?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  creationTimestamp?: string;
-  deletionTimestamp?: string;
-  deletionGracePeriodSeconds?: number;
-  ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string; controller?: boolean }[];
-}
+import type { KubeObject } from '#lib/kube/object.ts';
 
 export interface KeySelector {
   name?: string;
@@ -227,22 +216,17 @@ export interface PodStatus {
   containerStatuses?: ContainerStatus[];
 }
 
-export interface Pod {
-  apiVersion?: string;
-  kind?: string;
-  metadata: ObjectMeta;
+export interface Pod extends KubeObject {
   spec: PodSpec;
   status?: PodStatus;
 }
 
-export interface ConfigMap {
-  metadata: ObjectMeta;
+export interface ConfigMap extends KubeObject {
   data?: Record<string, string>;
   binaryData?: Record<string, string>;
 }
 
-export interface Secret {
-  metadata: ObjectMeta;
+export interface Secret extends KubeObject {
   type?: string;
   data?: Record<string, string>;
 }
@@ -256,8 +240,7 @@ export interface ServicePort {
   appProtocol?: string;
 }
 
-export interface Service {
-  metadata: ObjectMeta;
+export interface Service extends KubeObject {
   spec?: {
     type?: string;
     clusterIP?: string;
@@ -272,8 +255,7 @@ export interface Service {
   status?: { loadBalancer?: { ingress?: { ip?: string }[] } };
 }
 
-export interface EndpointSlice {
-  metadata: ObjectMeta;
+export interface EndpointSlice extends KubeObject {
   addressType?: string;
   endpoints?:
     | {

@@ -20,7 +20,7 @@ export interface ProcessRuntimeOptions {
   readonly expose: readonly string[];
 }
 
-interface SandboxState extends Sandbox {
+interface SandboxState extends Omit<Sandbox, 'created'> {
   readonly namespace: string;
   readonly name: string;
   readonly hostname: string;
@@ -99,12 +99,15 @@ export class ProcessRuntime implements ContainerRuntime {
   }
 
   trySandbox(uid: string): Sandbox | undefined {
-    return this.states.get(uid);
+    const state = this.states.get(uid);
+    return state === undefined ? undefined : { ...state, created: false };
   }
 
   async ensureSandbox(spec: SandboxSpec): Promise<Sandbox> {
     const known = this.states.get(spec.uid);
-    if (known !== undefined && (known.netns === undefined || hasPodNetwork(known.netns))) return known;
+    if (known !== undefined && (known.netns === undefined || hasPodNetwork(known.netns))) {
+      return { ...known, created: false };
+    }
     const netns = spec.hostNetwork ? undefined : toNetnsName(this.options.stateDir, spec.uid);
     const ip = known?.ip ?? (spec.hostNetwork ? this.options.nodeAddress : this.pool.take());
     try {
@@ -126,7 +129,7 @@ export class ProcessRuntime implements ContainerRuntime {
         await createPodNetwork({ netns, ip, nodeAddress: this.options.nodeAddress, sysctls: spec.sysctls });
       }
       this.states.set(spec.uid, state);
-      return state;
+      return { ...state, created: true };
     } catch (error) {
       if (!spec.hostNetwork && known === undefined) this.pool.release(ip);
       rmSync(join(this.podDir(spec.uid), 'sandbox.json'), { force: true });

@@ -49,6 +49,8 @@ export interface Sandbox {
   readonly ip: string;
   /** Name below /run/netns; undefined with hostNetwork. */
   readonly netns: string | undefined;
+  /** True when it was made just now: whatever ran in a former one must be started again, set-up containers first. */
+  readonly created: boolean;
 }
 
 /** How a container ended. */
