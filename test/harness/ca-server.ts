@@ -1,5 +1,6 @@
 // istiod's CA on a real gRPC port with TLS on loopback; tokens are judged by a function instead of an API server.
 import { Server } from '@grpc/grpc-js';
+import type { Authenticate } from '#lib/identity/caller.ts';
 import { RotatingServerCredentials } from '#lib/rpc/server-credentials.ts';
 import { istioCertificateService } from '#wire/ca.ts';
 import { createAuthenticator, type TokenReviewStatus } from '../../services/control-plane/ca/authenticate.ts';
@@ -29,7 +30,11 @@ export const reviewTestToken = async (token: string): Promise<TokenReviewStatus>
   };
 };
 
-export async function startCaServer(options: Partial<CaOptions> = {}): Promise<CaServer> {
+/** @param register adds further services to the same port, such as discovery */
+export async function startCaServer(
+  options: Partial<CaOptions> = {},
+  register: (server: Server, authenticate: Authenticate) => void = () => {},
+): Promise<CaServer> {
   const end = new AbortController();
   const log: string[] = [];
   const trustDomain = options.trustDomain ?? 'cluster.local';
@@ -47,6 +52,7 @@ export async function startCaServer(options: Partial<CaOptions> = {}): Promise<C
   server.addService(istioCertificateService, {
     ...createCertificateService({ ca, authenticate, log: (line) => log.push(line) }),
   });
+  register(server, authenticate);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('localhost:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
