@@ -179,6 +179,7 @@ class ChunkedReader implements BodyReader {
       this.#state = TRAILER_LF;
       return;
     }
+    if (byte === 10) throw malformed('a trailer');
     this.trailers += String.fromCharCode(byte);
     if (this.trailers.length > MAX_TRAILER_BYTES)
       throw new HttpProtocolError(431, 'headers_too_large', 'the trailers are too large');

@@ -16,6 +16,8 @@ export interface DownstreamTlsConfig {
   readonly ciphers: string | undefined;
 }
 
+const NOT_SPOKEN = new Set(['istio-peer-exchange', 'h2', 'istio-h2']);
+
 export function compileDownstreamTls(typed: TypedConfig | undefined): DownstreamTlsConfig | undefined {
   if (typed === undefined || typed === null) return undefined;
   const { type, message } = unpackTyped(typed);
@@ -32,7 +34,8 @@ export function compileDownstreamTls(typed: TypedConfig | undefined): Downstream
     validation: combined?.validationContextSdsSecretConfig?.name ?? common.validationContextSdsSecretConfig?.name,
     requireClientCertificate: booleanOf(message['requireClientCertificate'], false),
     sans: compileSanMatchers(rules.matchTypedSubjectAltNames, rules.matchSubjectAltNames),
-    alpn: (common.alpnProtocols ?? []).filter((protocol) => protocol !== 'istio-peer-exchange'),
+    // What is not spoken is not agreed to: the TCP metadata exchange, and HTTP/2 until it is supported.
+    alpn: (common.alpnProtocols ?? []).filter((protocol) => !NOT_SPOKEN.has(protocol)),
     minVersion: tlsVersion(common.tlsParams?.tlsMinimumProtocolVersion, 'TLSv1.2'),
     maxVersion: tlsVersion(common.tlsParams?.tlsMaximumProtocolVersion, 'TLSv1.3'),
     ciphers: ciphers?.length ? ciphers.join(':') : undefined,

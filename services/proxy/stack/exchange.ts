@@ -145,8 +145,8 @@ export class Exchange implements AccessRecord {
   begin(end: boolean): void {
     this.#heldEnd = end;
     const refusal = admitRequest(this);
+    if (refusal?.details !== 'path_normalization_failed') this.#findRoute();
     if (refusal !== undefined) return this.reply(refusal);
-    this.#findRoute();
     this.#runLayers(0);
   }
 
@@ -203,7 +203,10 @@ export class Exchange implements AccessRecord {
     }
     if (match.action === 'directResponse' && plan.directResponse !== undefined) {
       const { status, body } = plan.directResponse;
-      return this.reply({ status, body, flag: '', details: 'direct_response' });
+      // As Envoy: what was "created" is where the client asked for it.
+      const headers =
+        status === 201 ? ([['location', `${this.scheme}://${this.head.authority}${this.head.path}`]] as const) : [];
+      return this.reply({ status, body, flag: '', details: 'direct_response', headers });
     }
     if (this.cluster === undefined) return this.reply(failure(plan.clusterNotFoundStatus, 'NC', 'cluster_not_found'));
     this.#state = 'routing';
@@ -256,7 +259,7 @@ export class Exchange implements AccessRecord {
     this.status = local.status;
     this.responseHead = head;
     for (const layer of this.config.layers) layer.onResponse?.(this);
-    this.#applyResponseOps(head);
+    if (local.isPlain !== true) this.#applyResponseOps(head);
     finishResponseHead(this, head);
     this.responseHeadBytes = head.text.length + 2;
     const payload = this.method === 'HEAD' || body.length === 0 ? undefined : body;

@@ -273,8 +273,11 @@ export class Http1Server implements Downstream {
       return;
     }
     const reason = STATUS_CODES[error.status] ?? 'Bad Request';
+    const body = error.details === 'missing_host_header' ? '' : reason;
+    const lines =
+      body === '' ? 'content-length: 0\r\n' : `content-length: ${body.length}\r\ncontent-type: text/plain\r\n`;
     this.#socket.write(
-      `HTTP/1.1 ${error.status} ${reason}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+      `HTTP/1.1 ${error.status} ${reason}\r\n${lines}date: ${new Date().toUTCString()}\r\nserver: ${this.#config.serverName}\r\nconnection: close\r\n\r\n${body}`,
       'latin1',
     );
     this.#closeSoon();

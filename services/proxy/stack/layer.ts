@@ -10,6 +10,8 @@ export interface LocalReply {
   /** RESPONSE_CODE_DETAILS. */
   readonly details: string;
   readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** The route's response header changes do not apply. */
+  readonly isPlain?: boolean;
 }
 
 export type Verdict = LocalReply | undefined;

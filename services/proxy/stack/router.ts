@@ -19,7 +19,8 @@ import { isIdempotent, retriesOnReset, retriesOnStatus } from './retry.ts';
 const MAX_REPLAY_BYTES = 64 * 1024;
 /** How long a request waits for the first endpoints of a new cluster. */
 const WARM_MS = 3_000;
-const EMPTY = Buffer.alloc(0);
+/** Methods whose requests need no Content-Length to say that there is no body. */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'CONNECT', 'TRACE']);
 const GRPC_STATUS = needleOf('grpc-status');
 
 export class Router implements UpstreamHandler {
@@ -100,6 +101,8 @@ export class Router implements UpstreamHandler {
     }
     if (head.minor === 0) head.setStartLine(`${head.method} ${head.path} HTTP/1.1`);
     if (plan.attemptCount) head.remove('x-envoy-attempt-count');
+    if (exchange.framing.kind === 'none' && !BODILESS.has(head.method) && !head.has('content-length'))
+      head.append('content-length', '0');
     this.#head = head.text;
   }
 
@@ -109,6 +112,7 @@ export class Router implements UpstreamHandler {
     const host = rewriteHost(this.#plan, head.path, (name) => exchange.header(name));
     if (host !== undefined && host !== head.authority) {
       if (this.#plan.action['appendXForwardedHost'] === true) head.append('x-forwarded-host', head.authority);
+      head.set('x-envoy-original-host', head.authority);
       setAuthority(exchange, host);
     }
     const path = rewritePath(this.#plan, head.path);
@@ -471,5 +475,3 @@ function resetReply(reason: ResetReason, detail: string, retried: boolean): Retu
       );
   }
 }
-
-export { EMPTY };

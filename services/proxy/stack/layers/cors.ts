@@ -50,7 +50,8 @@ export function corsLayer(): Layer {
       if (policy.allowMethods) headers.push(['access-control-allow-methods', policy.allowMethods]);
       if (policy.allowHeaders) headers.push(['access-control-allow-headers', policy.allowHeaders]);
       if (policy.maxAge) headers.push(['access-control-max-age', policy.maxAge]);
-      return { status: 200, body: '', flag: '', details: 'cors_response', headers };
+      if (policy.exposeHeaders) headers.push(['access-control-expose-headers', policy.exposeHeaders]);
+      return { status: 200, body: '', flag: '', details: 'cors_response', headers, isPlain: true };
     },
     onResponse(exchange) {
       const policy = policyOf(exchange);
