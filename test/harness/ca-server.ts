@@ -3,7 +3,11 @@ import { Server } from '@grpc/grpc-js';
 import type { Authenticate } from '#lib/identity/caller.ts';
 import { RotatingServerCredentials } from '#lib/rpc/server-credentials.ts';
 import { istioCertificateService } from '#wire/ca.ts';
-import { createAuthenticator, type TokenReviewStatus } from '../../services/control-plane/ca/authenticate.ts';
+import {
+  createAuthenticator,
+  type ReviewToken,
+  type TokenReviewStatus,
+} from '../../services/control-plane/ca/authenticate.ts';
 import { type CaOptions, type CertificateAuthority, createCa } from '../../services/control-plane/ca/authority.ts';
 import { createCertificateService } from '../../services/control-plane/ca/certificate-service.ts';
 import { createServerIdentity } from '../../services/control-plane/ca/server-identity.ts';
@@ -32,7 +36,7 @@ export const reviewTestToken = async (token: string): Promise<TokenReviewStatus>
 
 /** @param register adds further services to the same port, such as discovery */
 export async function startCaServer(
-  options: Partial<CaOptions> = {},
+  options: Partial<CaOptions> & { readonly reviewToken?: ReviewToken } = {},
   register: (server: Server, authenticate: Authenticate) => void = () => {},
 ): Promise<CaServer> {
   const end = new AbortController();
@@ -46,7 +50,7 @@ export async function startCaServer(
   const server = new Server();
   const authenticate = createAuthenticator({
     trustDomain,
-    reviewToken: reviewTestToken,
+    reviewToken: options.reviewToken ?? reviewTestToken,
     log: (line) => log.push(line),
   });
   server.addService(istioCertificateService, {
