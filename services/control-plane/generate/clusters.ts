@@ -162,9 +162,9 @@ function transport(
   const alpn = isHttp2(port.protocol) ? ALPN.http2 : isHttp(port.protocol) ? ALPN.http1 : ALPN.tcp;
   const identities = [
     ...new Set(
-      endpointsOf(model, service.hostname, port, subset).map(
-        (it) => `spiffe://${model.mesh.trustDomain}/ns/${it.namespace}/sa/${it.serviceAccount}`,
-      ),
+      endpointsOf(model, service.hostname, port, subset)
+        .filter((it) => it.serviceAccount !== '')
+        .map((it) => `spiffe://${model.mesh.trustDomain}/ns/${it.namespace}/sa/${it.serviceAccount}`),
     ),
   ].sort();
   const mutual = extension(

@@ -32,19 +32,45 @@ export const accessLogs = (model: Model) =>
 
 const istioStats: Any = { typeUrl: 'type.googleapis.com/stats.PluginConfig', value: new Uint8Array() };
 
+/** Says who we are and learns who the peer is, for the labels of metrics. */
+const peerMetadata = (direction: HttpManagerOptions['direction']): HttpFilter =>
+  extension(
+    'istio.metadata_exchange',
+    'io.istio.http.peer_metadata.Config',
+    direction === 'inbound'
+      ? { downstreamDiscovery: [{ istioHeaders: {} }], downstreamPropagation: [{ istioHeaders: {} }] }
+      : {
+          upstreamDiscovery: [{ istioHeaders: {} }],
+          upstreamPropagation: [{ istioHeaders: { skipExternalClusters: direction === 'gateway' } }],
+        },
+  );
+
+/** In mutual TLS the protocol offered is Istio's name of the one that the request has. */
+const alpn = extension('istio.alpn', 'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig', {
+  alpnOverride: [
+    { upstreamProtocol: 'HTTP10', alpnOverride: ['istio-http/1.0', 'istio', 'http/1.0'] },
+    { upstreamProtocol: 'HTTP11', alpnOverride: ['istio-http/1.1', 'istio', 'http/1.1'] },
+    { upstreamProtocol: 'HTTP2', alpnOverride: ['istio-h2', 'istio', 'h2'] },
+  ],
+});
+
 /** Filters in their order; a stock Envoy gets none that it does not have. */
 function filters(options: HttpManagerOptions, proxy: ProxyNode): HttpFilter[] {
+  const istio = proxy.flavour === 'istio';
+  const outgoing = options.direction !== 'inbound';
   return [
+    ...(istio ? [peerMetadata(options.direction)] : []),
     extension('envoy.filters.http.grpc_stats', 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', {
       emitFilterState: true,
     }),
-    ...(options.direction === 'inbound'
-      ? []
-      : [extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {})]),
-    ...(options.direction === 'inbound'
-      ? []
-      : [extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {})]),
-    ...(proxy.flavour === 'istio' ? [{ name: 'istio.stats', typedConfig: istioStats }] : []),
+    ...(istio && outgoing ? [alpn] : []),
+    ...(outgoing
+      ? [
+          extension('envoy.filters.http.fault', 'envoy.extensions.filters.http.fault.v3.HTTPFault', {}),
+          extension('envoy.filters.http.cors', 'envoy.extensions.filters.http.cors.v3.Cors', {}),
+        ]
+      : []),
+    ...(istio ? [{ name: 'istio.stats', typedConfig: istioStats }] : []),
     extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {}),
   ];
 }
