@@ -17,9 +17,25 @@ const rig = new Command('rig')
   .description('A service mesh that a team declares, tests, ships and runs in TypeScript.')
   .showHelpAfterError('(see: rig --help)')
   .exitOverride()
-  .addHelpText('after', examples('./rig test'));
+  .addHelpText('after', examples('./rig up', './rig synth local', './rig test'));
 
 const environmentOption = ['-e, --env <name>', 'the environment to talk to (default: $RIG_ENV, else local)'] as const;
+
+rig
+  .command('up')
+  .argument('[env]', 'environment to bring up', process.env['RIG_ENV'] ?? 'local')
+  .description('bring an environment up; `local` needs no cluster')
+  .option('-d, --detach', 'return once Ready instead of showing live status')
+  .option('--bare', 'without the example apps')
+  .option('--timeout <seconds>', 'how long to wait for Ready, in seconds', integer(1, 86_400), 120)
+  .option('--port-offset <n>', 'moves every host port by n', integer(0, 50_000), 0)
+  .option('--nodes <n>', 'number of nodes of the local cluster', integer(1, 8), 1)
+  .option('--no-install', 'never install missing system tools')
+  .addHelpText(
+    'after',
+    examples('./rig up', './rig up -d --bare', './rig up -d --port-offset 1000', './rig up -d --nodes 3'),
+  )
+  .action(async (env: string, options) => (await import('./up.ts')).up(env, options));
 
 rig
   .command('down')
@@ -29,6 +45,26 @@ rig
   .action(async (env: string) => (await import('./down.ts')).down(env));
 
 rig
+  .command('synth')
+  .argument('[env]', 'environment to write manifests for', process.env['RIG_ENV'] ?? 'local')
+  .description('write the manifests that an environment is made of')
+  .option('--out <dir>', 'where to write (default: manifests/<env>; for local .rig/local/manifests)')
+  .option('--check', 'exit 1 with a diff where the files there are stale')
+  .addHelpText('after', examples('./rig synth local', './rig synth dev --check'))
+  .action(async (env: string, options) => {
+    process.exitCode = await (await import('./synth.ts')).synth(env, options);
+  });
+
+rig
+  .command('status')
+  .description('health of an environment: control plane, nodes, gateways, proxies, with reasons')
+  .option(...environmentOption)
+  .addHelpText('after', examples('./rig status'))
+  .action(async (options) => {
+    process.exitCode = await (await import('./status.ts')).status(options.env ?? process.env['RIG_ENV'] ?? 'local');
+  });
+
+rig
   .command('kubeconfig')
   .description('print the path of a kubeconfig')
   .option(...environmentOption)
@@ -36,17 +72,6 @@ rig
   .action(async (options) =>
     (await import('./kubeconfig.ts')).kubeconfig(options.env ?? process.env['RIG_ENV'] ?? 'local'),
   );
-
-rig
-  .command('synth')
-  .argument('[env]', 'environment to synthesise', process.env['RIG_ENV'] ?? 'local')
-  .description('write the manifests of an environment')
-  .option('--out <dir>', 'folder to write to (default: manifests/<env>; local: .rig/<env>/manifests)')
-  .option('--check', 'write nothing; exit 1 where the committed manifests are stale')
-  .addHelpText('after', examples('./rig synth', './rig synth prod --check'))
-  .action(async (env: string, options) => {
-    process.exitCode = await (await import('./synth.ts')).synth(env, options);
-  });
 
 rig
   .command('test')
