@@ -8,6 +8,7 @@ import type {
 } from '#wire/xds.ts';
 import { type EncodedResource, pushOrder, type ResourceSet, typeRank, versionOf, wildcardTypes } from './resources.ts';
 import { type Step, Subscription } from './subscription.ts';
+import { WarmUp } from './warm-up.ts';
 
 const clusterType = pushOrder[0]!;
 const endpointType = pushOrder[1]!;
@@ -16,6 +17,8 @@ const routeType = pushOrder[3]!;
 const empty: ReadonlyMap<string, EncodedResource> = new Map();
 /** A proxy names at most this many resources of one type; more is refused as hostile. */
 const maxNames = 50_000;
+/** A proxy that does not say in this time that new clusters are warm is sent the rest anyway. */
+const warmUpLimitMs = 3_000;
 
 export interface ConnectionOptions {
   readonly id: string;
@@ -24,6 +27,8 @@ export interface ConnectionOptions {
   /** The resources of a proxy; undefined until the control plane has read everything once. */
   readonly resourcesFor: (node: Node, connection: Connection) => ResourceSet | undefined;
   readonly now: () => number;
+  /** Runs work later; returns the way to call it off. Without it, waiting has no limit. */
+  readonly defer?: ((delayMs: number, work: () => void) => () => void) | undefined;
   readonly onNack?: ((connection: Connection, typeUrl: string, detail: string) => void) | undefined;
 }
 
@@ -35,6 +40,12 @@ export class Connection {
   node: Node | undefined;
   resources: ResourceSet = new Map();
   readonly #options: ConnectionOptions;
+  readonly #warmUp = new WarmUp(clusterType, endpointType);
+  /** What the proxy is to have in the end; `resources` may still hold clusters that go. */
+  #target: ResourceSet = this.resources;
+  #resent = new Set<string>();
+  #isHolding = false;
+  #cancelLimit: (() => void) | undefined;
   #nonce = 0;
   #ready = false;
 
@@ -45,16 +56,64 @@ export class Connection {
     this.connectedAtMs = options.now();
   }
 
-  /** Makes the resources anew and sends what changed. */
+  /** Makes the resources anew and sends what changed: what is named before what names it, what goes last of all. */
   push(): void {
     if (!this.node) return;
-    const resources = this.#options.resourcesFor(this.node, this);
-    if (!resources) return;
-    this.resources = resources;
+    const target = this.#options.resourcesFor(this.node, this);
+    if (!target) return;
+    const isFirst = !this.#ready;
+    this.#target = target;
     this.#ready = true;
+    this.#resent = new Set();
+    if (!isFirst) this.#warmUp.expect(this.resources, target);
+    this.resources = isFirst ? target : this.#warmUp.keepLeaving(this.resources, target);
+    this.#advance();
+  }
+
+  /** The stream has ended. */
+  close(): void {
+    this.#cancelLimit?.();
+  }
+
+  #advance(): void {
     const types = [...this.subscriptions.keys()].sort((a, b) => typeRank(a) - typeRank(b));
-    const resent = new Set<string>();
-    for (const type of types) this.#send(this.subscriptions.get(type)!, resent);
+    for (const type of types) {
+      if (typeRank(type) >= typeRank(listenerType) && this.#mustHold()) return;
+      this.#send(this.subscriptions.get(type)!, this.#resent);
+    }
+    if (this.resources === this.#target || this.#hasPendingUsers()) return;
+    // Nothing names the clusters that go any more.
+    this.resources = this.#target;
+    for (const type of [clusterType, endpointType]) {
+      const subscription = this.subscriptions.get(type);
+      if (subscription) this.#send(subscription, this.#resent);
+    }
+  }
+
+  #mustHold(): boolean {
+    this.#isHolding = this.#warmUp.isWarming(this.subscriptions.get(clusterType), this.subscriptions.get(endpointType));
+    if (!this.#isHolding) this.#cancelLimit?.();
+    else
+      this.#cancelLimit ??= this.#options.defer?.(warmUpLimitMs, () => {
+        this.#cancelLimit = undefined;
+        this.#warmUp.giveUp();
+        this.#advance();
+      });
+    if (!this.#isHolding) this.#cancelLimit = undefined;
+    return this.#isHolding;
+  }
+
+  /** Whether the proxy may still route by what named the clusters that go: not answered yet, or refused. */
+  #hasPendingUsers(): boolean {
+    return [listenerType, routeType].some((type) => {
+      const kind = this.subscriptions.get(type)?.answer.kind;
+      return kind === 'pending' || kind === 'nack';
+    });
+  }
+
+  /** Goes on with a push that waited for this answer or request. */
+  #resume(): void {
+    if (this.#isHolding || this.resources !== this.#target) this.#advance();
   }
 
   /** Takes a request; throws an Error with a sentence where the proxy breaks the protocol. */
@@ -70,10 +129,12 @@ export class Connection {
       const detail = request.errorDetail.message ?? 'no detail';
       // What it refused is not sent again until it differs; the last good configuration stays in force there.
       if (subscription.recordAnswer(request.responseNonce ?? '', detail)) this.#options.onNack?.(this, typeUrl, detail);
+      this.#resume();
       return;
     }
     if (this.protocol === 'sotw') this.#receiveState(subscription, request, first);
     else this.#receiveDelta(subscription, request, first);
+    this.#resume();
     if (subscription.names.size > maxNames)
       throw new Error(`more than ${maxNames} resources of ${typeUrl} are asked for`);
   }
@@ -128,8 +189,9 @@ export class Connection {
     const all = this.resources.get(subscription.typeUrl) ?? empty;
     // A cluster or listener that is sent warms anew and waits for the endpoints or routes it names.
     const force =
-      (subscription.typeUrl === endpointType && resent.has(clusterType)) ||
-      (subscription.typeUrl === routeType && resent.has(listenerType));
+      !resent.has(subscription.typeUrl) &&
+      ((subscription.typeUrl === endpointType && resent.has(clusterType)) ||
+        (subscription.typeUrl === routeType && resent.has(listenerType)));
     const step = subscription.step(all, force);
     if (step.send.length === 0 && step.removed.length === 0 && !evenEmpty) return;
     resent.add(subscription.typeUrl);

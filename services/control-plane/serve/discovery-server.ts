@@ -81,6 +81,7 @@ export class DiscoveryServer {
     let connection: Connection | undefined;
     const end = () => {
       this.#streams.delete(stream);
+      connection?.close();
       if (connection) this.connections.delete(connection.id);
     };
     stream.on('data', (request: Request) => receive(request));
@@ -117,6 +118,10 @@ export class DiscoveryServer {
             id: `${id}-${++this.#counter}`,
             protocol,
             now: this.#options.now,
+            defer: (delayMs, work) => {
+              const timer = setTimeout(() => connection && this.#guard(connection, work), delayMs);
+              return () => clearTimeout(timer);
+            },
             resourcesFor: this.#options.resourcesFor,
             send: (response) => {
               this.#options.onSent?.(response.typeUrl ?? '');

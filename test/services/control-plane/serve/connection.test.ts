@@ -104,7 +104,7 @@ describe('delta', () => {
     const { connection, take } = connect('delta', set([a, cluster('b')]));
     connection.receive({ node, typeUrl: TYPE_URL.cluster, initialResourceVersions: { a: a.version, gone: 'x' } });
     const [first] = take();
-    expect((first?.resources as { name?: string }[]).map((it) => it.name)).toEqual(['b']);
+    expect((first!.resources as { name?: string }[]).map((it) => it.name)).toEqual(['b']);
     expect(first?.removedResources).toEqual(['gone']);
   });
 
@@ -113,10 +113,80 @@ describe('delta', () => {
     connection.receive({ node, typeUrl: TYPE_URL.endpoint, resourceNamesSubscribe: ['a'] });
     expect(take()).toHaveLength(1);
     connection.receive({ typeUrl: TYPE_URL.endpoint, resourceNamesSubscribe: ['b'] });
-    expect((take()[0]?.resources as { name?: string }[]).map((it) => it.name)).toEqual(['b']);
+    expect((take()[0]!.resources as { name?: string }[]).map((it) => it.name)).toEqual(['b']);
     connection.receive({ typeUrl: TYPE_URL.endpoint, resourceNamesUnsubscribe: ['a'] });
     connection.push();
     expect(take()).toEqual([]);
+  });
+});
+
+describe('make before break', () => {
+  const listeners = (version: number) =>
+    new Map([
+      ['l', encodeResource('l', packAny('envoy.config.listener.v3.Listener', { name: 'l', statPrefix: `${version}` }))],
+    ]);
+  const routes = (to: string) =>
+    new Map([
+      [
+        'r',
+        encodeResource(
+          'r',
+          packAny('envoy.config.route.v3.RouteConfiguration', { name: 'r', virtualHosts: [{ name: to }] }),
+        ),
+      ],
+    ]);
+  const world = (names: string[], to: string): ResourceSet =>
+    new Map([
+      ...set(names.map((name) => cluster(name))),
+      [TYPE_URL.listener, listeners(1)],
+      [TYPE_URL.route, routes(to)],
+    ]);
+
+  test('routes wait for the endpoints of a new cluster, and a cluster goes after the routes that named it', () => {
+    const { connection, world: state, take } = connect('sotw', world(['a'], 'a'));
+    const ack = (typeUrl: string, nonce: string | undefined, resourceNames: string[] = []): void =>
+      connection.receive({ typeUrl, responseNonce: nonce ?? '', resourceNames });
+    const names = { [TYPE_URL.endpoint]: ['a'], [TYPE_URL.route]: ['r'] } as Record<string, string[]>;
+    for (const typeUrl of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.listener, TYPE_URL.route])
+      connection.receive({ node, typeUrl, resourceNames: names[typeUrl] ?? [] });
+    for (const { typeUrl, nonce } of take()) ack(typeUrl!, nonce, names[typeUrl!]);
+
+    state.resources = world(['b'], 'b');
+    connection.push();
+    const [clusters, ...rest] = take();
+    expect(clusters?.resources).toHaveLength(2);
+    ack(TYPE_URL.cluster, clusters!.nonce);
+    for (const { typeUrl, nonce } of rest) ack(typeUrl!, nonce, ['a']);
+    expect([...rest, ...take()].map((it) => it.typeUrl)).toEqual([TYPE_URL.endpoint]);
+
+    ack(TYPE_URL.endpoint, rest.at(-1)!.nonce, ['a', 'b']);
+    const [endpointsOfB] = take();
+    expect(endpointsOfB?.typeUrl).toBe(TYPE_URL.endpoint);
+    ack(TYPE_URL.endpoint, endpointsOfB!.nonce, ['a', 'b']);
+    const [route, ...none] = take();
+    expect([route?.typeUrl, none.length]).toEqual([TYPE_URL.route, 0]);
+
+    ack(TYPE_URL.route, route!.nonce, ['r']);
+    const [last] = take();
+    expect([last?.typeUrl, last?.resources?.length]).toEqual([TYPE_URL.cluster, 1]);
+  });
+
+  test('a proxy that refuses the new routes keeps the clusters of the old ones', () => {
+    const { connection, world: state, take } = connect('delta', world(['a', 'b'], 'a'));
+    connection.receive({ node, typeUrl: TYPE_URL.cluster });
+    connection.receive({ typeUrl: TYPE_URL.route, resourceNamesSubscribe: ['r'] });
+    for (const { typeUrl, nonce } of take()) connection.receive({ typeUrl: typeUrl!, responseNonce: nonce! });
+    state.resources = world(['b'], 'b');
+    connection.push();
+    const [route] = take();
+    expect(route?.typeUrl).toBe(TYPE_URL.route);
+    connection.receive({ typeUrl: TYPE_URL.route, responseNonce: route!.nonce!, errorDetail: { message: 'no' } });
+    expect(take()).toEqual([]);
+    state.resources = world(['b'], 'c');
+    connection.push();
+    const [better] = take();
+    connection.receive({ typeUrl: TYPE_URL.route, responseNonce: better!.nonce! });
+    expect(take().map((it) => [it.typeUrl, it.removedResources])).toEqual([[TYPE_URL.cluster, ['a']]]);
   });
 });
 
