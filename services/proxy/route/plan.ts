@@ -1,5 +1,4 @@
 // What to do with a request once its route is known: timeouts, retries, rewrites, header changes, mirrors. Compiled per route.
-import type { StringMatcher } from '../config/san.ts';
 import { durationMs, fractionOf, numberOf } from '../config/fields.ts';
 import { unpackTyped, type TypedConfig } from '../config/typed.ts';
 import { compileHeaderOps, type HeaderOps } from './header-ops.ts';
@@ -155,5 +154,3 @@ function filtersOf(level: Fields): Record<string, Fields> {
   }
   return filters;
 }
-
-export type { StringMatcher };

@@ -1,6 +1,6 @@
 // One request and its response: passes the layers, finds its route, and hands over to the router. Also the record that
 // access logs and metrics are written from.
-import { needleOf, type RequestHead, ResponseHead } from '#lib/http/head.ts';
+import { needleOf, type RequestHead, type ResponseHead } from '#lib/http/head.ts';
 import type { Framing } from '#lib/http/framing.ts';
 import type { AccessRecord } from '#lib/telemetry/access-log.ts';
 import type { RouteMatch } from '#lib/match/routes.ts';
@@ -13,13 +13,12 @@ import type { Endpoint } from '../upstream/endpoint.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import type { ProxyContext } from './context.ts';
 import type { Downstream } from './downstream.ts';
-import type { LocalReply } from './layer.ts';
+import { failure, type LocalReply } from './layer.ts';
 import { replyHead } from './local-reply.ts';
 import { admitRequest } from './request-headers.ts';
 import { finishResponseHead } from './response-headers.ts';
 import { Router } from './router.ts';
 
-const LENGTH = needleOf('content-length');
 const NONE: Framing = { kind: 'none' };
 
 export class Exchange implements AccessRecord {
@@ -329,9 +328,3 @@ export class Exchange implements AccessRecord {
     for (const format of this.config.accessLogs) this.context.writeAccess(format(this));
   }
 }
-
-export function failure(status: number, flag: string, details: string, body = ''): LocalReply {
-  return { status, body, flag, details };
-}
-
-export { LENGTH, ResponseHead };

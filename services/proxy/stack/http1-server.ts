@@ -16,7 +16,6 @@ import { joinSockets } from '../tcp/join.ts';
 
 const EXPECT = needleOf('expect');
 const TRANSFER_ENCODING = needleOf('transfer-encoding');
-const CONTENT_LENGTH = needleOf('content-length');
 /** Bytes of pipelined requests that may wait while an answer is on its way. */
 const MAX_PIPELINED_BYTES = 64 * 1024;
 
@@ -328,5 +327,3 @@ export class Http1Server implements Downstream {
 }
 
 const HEAD_TIMEOUT_MS = 60_000;
-
-export { CONTENT_LENGTH };

@@ -14,6 +14,11 @@ export interface LocalReply {
   readonly isPlain?: boolean;
 }
 
+/** A reply by its usual parts. */
+export function failure(status: number, flag: string, details: string, body = ''): LocalReply {
+  return { status, body, flag, details };
+}
+
 export type Verdict = LocalReply | undefined;
 
 export interface Layer {
