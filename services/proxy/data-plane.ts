@@ -6,6 +6,7 @@ import { BufferedLog } from '#lib/telemetry/buffered-log.ts';
 import { Registry } from '#lib/telemetry/registry.ts';
 import { type ClusterResource, compileCluster, compileEndpoints, type EndpointGroup } from './config/cluster-config.ts';
 import { compileListener, type ListenerConfig, type ListenerResource } from './config/listener-config.ts';
+import { type DataSource, readDataSource } from './config/data-source.ts';
 import { RouteStore, type RouteConfigurationResource } from './config/route-table.ts';
 import { SecretStore } from './config/secrets.ts';
 import { Listeners } from './listen/listeners.ts';
@@ -36,11 +37,6 @@ export interface ProxyOptions {
 interface EndpointResource {
   readonly clusterName?: string;
   readonly endpoints?: readonly Readonly<Record<string, unknown>>[];
-}
-
-interface DataSource {
-  readonly inlineBytes?: Uint8Array;
-  readonly inlineString?: string;
 }
 
 interface SecretResource {
@@ -81,7 +77,7 @@ export class DataPlane {
       active: 0,
       writeAccess: (line) => this.#access.append(line),
     };
-    this.#filters = createFilterFactory(this.metrics, this.routes);
+    this.#filters = createFilterFactory(this.metrics, this.routes, this.secrets);
     this.listeners = new Listeners(
       {
         context: this.context,
@@ -156,12 +152,12 @@ export class DataPlane {
     const { name = '', tlsCertificate, validationContext } = resource as SecretResource;
     if (tlsCertificate?.certificateChain !== undefined && tlsCertificate.privateKey !== undefined) {
       this.secrets.setCertificate(name, {
-        certificateChain: textOf(tlsCertificate.certificateChain),
-        privateKey: textOf(tlsCertificate.privateKey),
+        certificateChain: readDataSource(tlsCertificate.certificateChain),
+        privateKey: readDataSource(tlsCertificate.privateKey),
       });
     }
     if (validationContext?.trustedCa !== undefined) {
-      this.secrets.setValidation(name, { trustedCa: textOf(validationContext.trustedCa) });
+      this.secrets.setValidation(name, { trustedCa: readDataSource(validationContext.trustedCa) });
     }
   }
 
@@ -248,10 +244,6 @@ export class DataPlane {
     for (const cluster of this.clusters.values()) cluster.close();
     this.#access.flush();
   }
-}
-
-function textOf(source: DataSource): string {
-  return source.inlineString ?? Buffer.from(source.inlineBytes ?? []).toString('utf8');
 }
 
 function dnsGroup(found: readonly { address: string; port: number }[]): EndpointGroup {

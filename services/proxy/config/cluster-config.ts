@@ -4,6 +4,7 @@ import { UpstreamTls, type UpstreamTlsConfig } from '../upstream/tls.ts';
 import type { EndpointLabels, EndpointWorkload } from '../upstream/endpoint.ts';
 import type { OutlierConfig } from '../upstream/outlier.ts';
 import { booleanOf, durationMs, numberOf } from './fields.ts';
+import { type DataSource, readDataSource } from './data-source.ts';
 import { compileSanMatchers, type StringMatcher } from './san.ts';
 import type { SecretStore } from './secrets.ts';
 import { filterMetadata, plainStruct } from './struct.ts';
@@ -336,10 +337,10 @@ function compileTransport(socket: TransportSocket | undefined, secrets: SecretSt
   const { type, message } = unpackTyped(socket.typedConfig);
   if (type.endsWith('.RawBuffer')) return undefined;
   if (!type.endsWith('.UpstreamTlsContext')) throw new Error(`transport socket ${type} is not supported`);
-  return new UpstreamTls(upstreamTlsConfig(message), secrets);
+  return new UpstreamTls(upstreamTlsConfig(message, secrets), secrets);
 }
 
-function upstreamTlsConfig(message: Fields): UpstreamTlsConfig {
+function upstreamTlsConfig(message: Fields, secrets: SecretStore): UpstreamTlsConfig {
   const common = (message['commonTlsContext'] ?? {}) as CommonTlsContext;
   const combined = common.combinedValidationContext;
   const validation = combined?.defaultValidationContext ?? common.validationContext ?? {};
@@ -347,8 +348,8 @@ function upstreamTlsConfig(message: Fields): UpstreamTlsConfig {
   return {
     sni: (message['sni'] as string | undefined) || undefined,
     alpn,
-    certificate: common.tlsCertificateSdsSecretConfigs?.[0]?.name,
-    validation: combined?.validationContextSdsSecretConfig?.name ?? common.validationContextSdsSecretConfig?.name,
+    certificate: common.tlsCertificateSdsSecretConfigs?.[0]?.name ?? inlineCertificate(common, secrets),
+    validation: validationName(common, secrets),
     sans: compileSanMatchers(validation.matchTypedSubjectAltNames, validation.matchSubjectAltNames),
     minVersion: tlsVersion(common.tlsParams?.tlsMinimumProtocolVersion, 'TLSv1.2'),
     maxVersion: tlsVersion(common.tlsParams?.tlsMaximumProtocolVersion, 'TLSv1.3'),
@@ -363,7 +364,7 @@ export interface CommonTlsContext {
     readonly tlsMaximumProtocolVersion?: string | number;
   };
   readonly tlsCertificateSdsSecretConfigs?: readonly { readonly name?: string }[];
-  readonly tlsCertificates?: readonly Fields[];
+  readonly tlsCertificates?: readonly { readonly certificateChain?: DataSource; readonly privateKey?: DataSource }[];
   readonly validationContext?: ValidationContext;
   readonly validationContextSdsSecretConfig?: { readonly name?: string };
   readonly combinedValidationContext?: {
@@ -372,7 +373,27 @@ export interface CommonTlsContext {
   };
 }
 
+/** Certificate and key that stand in the context itself, kept under a name of their own. */
+export function inlineCertificate(common: CommonTlsContext, secrets: SecretStore): string | undefined {
+  const { certificateChain, privateKey } = common.tlsCertificates?.[0] ?? {};
+  if (certificateChain === undefined || privateKey === undefined) return undefined;
+  return secrets.keepCertificate({
+    certificateChain: readDataSource(certificateChain),
+    privateKey: readDataSource(privateKey),
+  });
+}
+
+/** Name of the CA bundle: by SDS, or standing in the context itself. */
+export function validationName(common: CommonTlsContext, secrets: SecretStore): string | undefined {
+  const combined = common.combinedValidationContext;
+  const name = combined?.validationContextSdsSecretConfig?.name ?? common.validationContextSdsSecretConfig?.name;
+  if (name !== undefined) return name;
+  const trustedCa = (combined?.defaultValidationContext ?? common.validationContext)?.trustedCa;
+  return trustedCa == null ? undefined : secrets.keepValidation({ trustedCa: readDataSource(trustedCa) });
+}
+
 export interface ValidationContext {
+  readonly trustedCa?: DataSource;
   readonly matchSubjectAltNames?: readonly StringMatcher[];
   readonly matchTypedSubjectAltNames?: readonly {
     readonly sanType?: string | number;

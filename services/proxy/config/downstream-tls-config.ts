@@ -1,7 +1,8 @@
 // DownstreamTlsContext, compiled.
 import { booleanOf } from './fields.ts';
-import { type CommonTlsContext, tlsVersion } from './cluster-config.ts';
+import { type CommonTlsContext, inlineCertificate, tlsVersion, validationName } from './cluster-config.ts';
 import { compileSanMatchers, type SanMatcher } from './san.ts';
+import type { SecretStore } from './secrets.ts';
 import { unpackTyped, type TypedConfig } from './typed.ts';
 
 export interface DownstreamTlsConfig {
@@ -18,7 +19,10 @@ export interface DownstreamTlsConfig {
 
 const NOT_SPOKEN = new Set(['istio-peer-exchange', 'h2', 'istio-h2']);
 
-export function compileDownstreamTls(typed: TypedConfig | undefined): DownstreamTlsConfig | undefined {
+export function compileDownstreamTls(
+  typed: TypedConfig | undefined,
+  secrets: SecretStore,
+): DownstreamTlsConfig | undefined {
   if (typed === undefined || typed === null) return undefined;
   const { type, message } = unpackTyped(typed);
   if (type.endsWith('.RawBuffer')) return undefined;
@@ -26,12 +30,12 @@ export function compileDownstreamTls(typed: TypedConfig | undefined): Downstream
   const common = (message['commonTlsContext'] ?? {}) as CommonTlsContext;
   const combined = common.combinedValidationContext;
   const rules = combined?.defaultValidationContext ?? common.validationContext ?? {};
-  const certificate = common.tlsCertificateSdsSecretConfigs?.[0]?.name;
-  if (certificate === undefined) throw new Error('a DownstreamTlsContext needs an SDS certificate');
+  const certificate = common.tlsCertificateSdsSecretConfigs?.[0]?.name ?? inlineCertificate(common, secrets);
+  if (certificate === undefined) throw new Error('a DownstreamTlsContext needs a certificate');
   const ciphers = (common.tlsParams as { cipherSuites?: string[] } | undefined)?.cipherSuites;
   return {
     certificate,
-    validation: combined?.validationContextSdsSecretConfig?.name ?? common.validationContextSdsSecretConfig?.name,
+    validation: validationName(common, secrets),
     requireClientCertificate: booleanOf(message['requireClientCertificate'], false),
     sans: compileSanMatchers(rules.matchTypedSubjectAltNames, rules.matchSubjectAltNames),
     // What is not spoken is not agreed to: the TCP metadata exchange, and HTTP/2 until it is supported.

@@ -57,7 +57,7 @@ export function compileFilterChainMatch(match: FilterChainMatchResource | null |
       ranges(m.prefixRanges, (t) => t.destinationAddress),
       serverNames(m.serverNames ?? []),
       m.transportProtocol ? (t) => (t.transportProtocol === m.transportProtocol ? 1 : undefined) : any,
-      protocols.length === 0 ? any : (t) => (t.applicationProtocols.some((p) => protocols.includes(p)) ? 1 : undefined),
+      protocols.length === 0 ? any : ofProtocols(protocols),
       ranges(m.directSourcePrefixRanges, (t) => t.sourceAddress),
       sourceType === undefined || sourceType === 'ANY' || sourceType === 0 ? any : ofSourceType(sourceType),
       ranges(m.sourcePrefixRanges, (t) => t.sourceAddress),
@@ -67,6 +67,14 @@ export function compileFilterChainMatch(match: FilterChainMatchResource | null |
 }
 
 const any: Criterion = () => 0;
+
+/** The client's own order decides: its first protocol that any chain names. */
+function ofProtocols(protocols: readonly string[]): Criterion {
+  return (traits) => {
+    const at = traits.applicationProtocols.findIndex((protocol) => protocols.includes(protocol));
+    return at < 0 ? undefined : 1000 - at;
+  };
+}
 
 function ofSourceType(type: string | number): Criterion {
   const local = type === 'SAME_IP_OR_LOOPBACK' || type === 1;

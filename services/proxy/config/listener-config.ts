@@ -4,6 +4,7 @@ import { compileAccessLogs } from './access-log-config.ts';
 import { compileFilterChainMatch, type CompiledMatch, type FilterChainMatchResource } from './filter-chain-match.ts';
 import { compileDownstreamTls, type DownstreamTlsConfig } from './downstream-tls-config.ts';
 import type { HttpConfig, RouteSource } from './http-config.ts';
+import type { SecretStore } from './secrets.ts';
 import { compileRouteTable, type RouteConfigurationResource } from './route-table.ts';
 import { unpackTyped, type TypedConfig } from './typed.ts';
 import type { Layer } from '../stack/layer.ts';
@@ -25,6 +26,8 @@ export interface Service {
 
 export interface FilterChain {
   readonly name: string;
+  /** Name and match: chains of one name differ in what they match. */
+  readonly key: string;
   readonly match: CompiledMatch;
   readonly tls: DownstreamTlsConfig | undefined;
   readonly service: Service;
@@ -59,6 +62,7 @@ export interface FilterFactory {
   http(name: string, filter: Fields, direction: Direction): Layer | undefined;
   tcp(name: string, filter: Fields, direction: Direction): TcpLayer | undefined;
   routeSource(name: string): RouteSource;
+  readonly secrets: SecretStore;
 }
 
 export function compileListener(resource: ListenerResource, filters: FilterFactory): ListenerConfig {
@@ -153,8 +157,9 @@ function compileChain(chain: Fields, fallbackName: string, direction: Direction,
       const rds = message['rds'] as { routeConfigName?: string } | undefined;
       return {
         name,
+        key: JSON.stringify([name, chain['filterChainMatch'] ?? {}]),
         match: compileFilterChainMatch(chain['filterChainMatch'] as FilterChainMatchResource | undefined),
-        tls: compileDownstreamTls(socket?.typedConfig),
+        tls: compileDownstreamTls(socket?.typedConfig, filters.secrets),
         service: { current: { kind: 'http', http } },
         routeName: rds?.routeConfigName,
         inlineRoutes: (message['routeConfig'] as RouteConfigurationResource | undefined) ?? undefined,
@@ -164,8 +169,9 @@ function compileChain(chain: Fields, fallbackName: string, direction: Direction,
       const tcp = compileTcp(unpackTyped(filter.typedConfig ?? {}).message, direction, tcpLayers);
       return {
         name,
+        key: JSON.stringify([name, chain['filterChainMatch'] ?? {}]),
         match: compileFilterChainMatch(chain['filterChainMatch'] as FilterChainMatchResource | undefined),
-        tls: compileDownstreamTls(socket?.typedConfig),
+        tls: compileDownstreamTls(socket?.typedConfig, filters.secrets),
         service: { current: { kind: 'tcp', tcp } },
         routeName: undefined,
         inlineRoutes: undefined,

@@ -1,5 +1,6 @@
 // Certificates and trust bundles by SDS name, from the agent (`default`, `ROOTCA`) and from the control plane
 // (`kubernetes://...`). A change raises `version`; TLS contexts are made anew for connections that start afterwards.
+import { createHash } from 'node:crypto';
 
 export interface TlsCertificate {
   /** PEM, leaf first. */
@@ -50,6 +51,19 @@ export class SecretStore {
     this.#listeners.add(listener);
   }
 
+  /** A certificate that stands in a resource itself; its name to ask for it by. */
+  keepCertificate(certificate: TlsCertificate): string {
+    const name = `inline:${digest(certificate.certificateChain + certificate.privateKey)}`;
+    if (!this.#certificates.has(name)) this.setCertificate(name, certificate);
+    return name;
+  }
+
+  keepValidation(validation: TlsValidation): string {
+    const name = `inline:${digest(validation.trustedCa)}`;
+    if (!this.#validations.has(name)) this.setValidation(name, validation);
+    return name;
+  }
+
   names(): { certificates: string[]; validations: string[] } {
     return { certificates: [...this.#certificates.keys()], validations: [...this.#validations.keys()] };
   }
@@ -58,4 +72,8 @@ export class SecretStore {
     this.#version++;
     for (const listener of this.#listeners) listener();
   }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }

@@ -82,10 +82,10 @@ export class Listeners implements Connections {
 
   /** Chains that stay keep their connections and give them the new configuration; others drain. */
   #adopt(old: ListenerConfig, config: ListenerConfig): void {
-    const fresh = new Map(config.chains.map((chain) => [chain.name, chain]));
+    const fresh = new Map(config.chains.map((chain) => [chain.key, chain]));
     const gone = new Set<FilterChain>();
     for (const chain of [...old.chains, ...(old.defaultChain === undefined ? [] : [old.defaultChain])]) {
-      const next = chain === old.defaultChain ? config.defaultChain : fresh.get(chain.name);
+      const next = chain === old.defaultChain ? config.defaultChain : fresh.get(chain.key);
       const sameTls = JSON.stringify(tlsKey(next)) === JSON.stringify(tlsKey(chain));
       if (next === undefined || !sameTls || next.service.current.kind !== chain.service.current.kind) gone.add(chain);
       else {

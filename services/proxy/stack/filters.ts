@@ -1,6 +1,7 @@
 // Which layer each named filter is. Filters that only concern Envoy's own statistics or are done elsewhere have none.
 import type { FilterFactory } from '../config/listener-config.ts';
 import type { RouteStore } from '../config/route-table.ts';
+import type { SecretStore } from '../config/secrets.ts';
 import type { IstioMetrics } from '../telemetry/istio-metrics.ts';
 import { CORS_FILTER, corsLayer } from './layers/cors.ts';
 import { FAULT_FILTER, faultLayer } from './layers/fault.ts';
@@ -19,8 +20,9 @@ const NO_LAYER = new Set([
   'envoy.filters.network.metadata_exchange',
 ]);
 
-export function createFilterFactory(metrics: IstioMetrics, routes: RouteStore): FilterFactory {
+export function createFilterFactory(metrics: IstioMetrics, routes: RouteStore, secrets: SecretStore): FilterFactory {
   return {
+    secrets,
     routeSource: (name) => routes.source(name),
     http(name, filter, direction) {
       switch (name) {
