@@ -68,6 +68,9 @@ export class RouteTable extends MeshConstruct {
   private constructor(service: ServiceReference) {
     super(service, 'routes');
     this.service = service;
+    if (!service.ports.some(isHttpPort)) {
+      throw new Error(`${describeConstruct(service)} has no HTTP port; routes are for HTTP, HTTP/2 and gRPC`);
+    }
     const { serviceName: name, namespace } = service;
     new Resource(this, 'virtual-service', {
       apiVersion: 'networking.istio.io/v1',
@@ -95,14 +98,17 @@ export class RouteTable extends MeshConstruct {
           'a rule is named after its construct in access logs, so give this one another id',
       );
     }
-    for (const { version } of rule.shares) {
-      if (this.service.versions.includes(version)) continue;
-      const versions = this.service.versions.join(', ') || 'none';
-      throw new Error(
-        `${describeConstruct(rule.construct)}: ${this.service.serviceName} has no version "${version}"; it has ${versions}`,
-      );
-    }
+    for (const { version } of rule.shares) this.requireVersion(rule.construct, version);
     this.rules.push(rule);
+  }
+
+  /** Throws where the service has no such version, which types refuse already. */
+  requireVersion(construct: Construct, version: string): void {
+    if (this.service.versions.includes(version)) return;
+    const versions = this.service.versions.join(', ') || 'none';
+    throw new Error(
+      `${describeConstruct(construct)}: ${this.service.serviceName} has no version "${version}"; it has ${versions}`,
+    );
   }
 
   /** Changes rules: all, or those of the constructs named. */
@@ -131,22 +137,9 @@ export class RouteTable extends MeshConstruct {
     const several = this.service.ports.length > 1;
     const port = several && main ? main.port : undefined;
     const http: HttpRoute[] = rules.map((rule) => this.toHttpRoute(rule, port));
-    if (several || !rules.some((rule) => isCatchAll(rule.match))) {
-      if (!rules.some((rule) => isCatchAll(rule.match)))
-        http.push(
-          this.withAdditions(
-            { name: DEFAULT_RULE, ...matchOn(undefined, port), route: [this.toDestination(port)] },
-            undefined,
-          ),
-        );
-      for (const other of otherPorts) {
-        http.push({
-          name: `${DEFAULT_RULE}-${other.name}`,
-          ...matchOn(undefined, other.port),
-          route: [this.toDestination(other.port)],
-        });
-      }
-    }
+    if (!rules.some((rule) => isCatchAll(rule.match))) http.push(this.defaultRoute(DEFAULT_RULE, port));
+    // A VirtualService is for all ports of its hosts: what it does not route is not found.
+    for (const other of otherPorts) http.push(this.defaultRoute(`${DEFAULT_RULE}-${other.name}`, other.port));
     return { hosts: [this.service.hostname], http };
   }
 
@@ -157,6 +150,10 @@ export class RouteTable extends MeshConstruct {
         ? [this.toDestination(port, shares[0]!.version)]
         : shares.map(({ version, weight }) => ({ ...this.toDestination(port, version), weight }));
     return this.withAdditions({ name: rule.construct.node.id, ...matchOn(rule.match, port), route }, rule.construct);
+  }
+
+  private defaultRoute(name: string, port: number | undefined): HttpRoute {
+    return this.withAdditions({ name, ...matchOn(undefined, port), route: [this.toDestination(port)] }, undefined);
   }
 
   private toDestination(port: number | undefined, subset?: string): HttpRouteDestination {
