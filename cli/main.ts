@@ -84,6 +84,58 @@ rig
     process.exitCode = await (await import('./test.ts')).test(pattern, options);
   });
 
+rig
+  .command('analyze')
+  .argument('[file...]', 'files and folders to look at; none: the running environment')
+  .description("mistakes in configuration, with Istio's codes; exit 79 on findings")
+  .option(...environmentOption)
+  .option('--kubeconfig <file>', 'kubeconfig to use instead of the environment')
+  .option('--context <name>', 'context of the kubeconfig')
+  .option('-n, --namespace <name>', 'namespace to report on (default: default)')
+  .option('-A, --all-namespaces', 'report on all namespaces')
+  .option('-k, --use-kube', 'with files: look things up in the running environment, too')
+  .option('--failure-threshold <level>', 'exit non-zero from this level on: Error, Warning, Info', 'Error')
+  .option('--output-threshold <level>', 'print from this level on: Error, Warning, Info', 'Info')
+  .option(
+    '-S, --suppress <rule>',
+    "leave out, e.g. 'IST0102=Namespace *' (repeatable)",
+    (each: string, all: string[]) => [...all, each],
+    [] as string[],
+  )
+  .option('-o, --output <format>', 'log, json or yaml', 'log')
+  .addHelpText(
+    'after',
+    examples('./rig analyze', './rig analyze manifests/prod', "./rig analyze -A -S 'IST0102=Namespace *'"),
+  )
+  .action(async (files: string[], options) => {
+    process.exitCode = await (await import('./analyze.ts')).analyzeVerb(files, options);
+  });
+
+rig
+  .command('why')
+  .argument('<method>', 'method of the request')
+  .argument('<url>', 'whole URL, e.g. http://reviews:9080/')
+  .description('the way of one request: every rule that was tried, and who decided')
+  .option(...environmentOption)
+  .option('--kubeconfig <file>', 'kubeconfig to use instead of the environment')
+  .option('--context <name>', 'context of the kubeconfig')
+  .option('--from <workload>', 'who calls; a gateway stands for a client outside', 'istio-ingressgateway')
+  .option(
+    '-H, --header <header>',
+    "header of the request, 'Name: value' (repeatable)",
+    (each: string, all: string[]) => [...all, each],
+    [] as string[],
+  )
+  .option('-o, --output <format>', 'json')
+  .addHelpText(
+    'after',
+    examples(
+      './rig why GET http://reviews:9080/ --from productpage',
+      "./rig why GET http://reviews:9080/ --from productpage -H 'end-user: jason'",
+    ),
+  )
+  .action(async (method: string, url: string, options) => (await import('./why.ts')).why(method, url, options));
+
 try {
   await rig.parseAsync();
 } catch (error) {

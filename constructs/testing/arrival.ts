@@ -7,6 +7,8 @@ import type { ModelEndpoint } from '../../services/control-plane/model/services.
 import type { Workload, World } from './simulate.ts';
 
 export interface Arrival {
+  /** Whether the caller's proxy speaks mutual TLS. */
+  readonly mutual: boolean;
   readonly refusal?: string | undefined;
   readonly status?: number | undefined;
 }
@@ -21,7 +23,8 @@ export function arrivalAt(
   const workload = world.workloads.find(
     (each) => each.namespace === endpoint.namespace && each.pods.some((pod) => pod.name === endpoint.pod),
   );
-  if (workload?.proxy !== 'sidecar') return {};
+  const mutual = from.proxy !== 'none' && endpoint.tls && model.mesh.enableAutoMtls;
+  if (workload?.proxy !== 'sidecar') return { mutual };
   const inbound = generateListeners(model, {
     kind: 'sidecar',
     ip: endpoint.address,
@@ -31,11 +34,13 @@ export function arrivalAt(
     serviceAccount: workload.serviceAccount,
     flavour: 'istio',
   }).find((each) => each.name === 'virtualInbound')?.message;
-  if (!inbound) return {};
-  const mutual = from.proxy !== 'none' && endpoint.tls && model.mesh.enableAutoMtls;
-  if (takes(inbound, endpoint.port, mutual)) return {};
+  if (!inbound || takes(inbound, endpoint.port, mutual)) return { mutual };
   const what = mutual ? 'mutual TLS' : 'plaintext';
-  return { refusal: `${workload.name} refuses ${what} on port ${endpoint.port} (PeerAuthentication)`, status: 503 };
+  return {
+    mutual,
+    refusal: `${workload.name} refuses ${what} on port ${endpoint.port} (PeerAuthentication)`,
+    status: 503,
+  };
 }
 
 /** Whether a chain takes the transport; chains of the port beat those of all ports, as in Envoy. */

@@ -88,7 +88,7 @@ export function simulate(objects: readonly KubernetesObject[]): World {
   return { resources, workloads };
 }
 
-const ofKind = (objects: readonly KubernetesObject[], group: string, kind: string): KubernetesObject[] =>
+export const ofKind = (objects: readonly KubernetesObject[], group: string, kind: string): KubernetesObject[] =>
   objects
     .filter(
       (object) =>
@@ -210,7 +210,7 @@ function portNumber(port: number | string, pod: PodResource | undefined): number
 }
 
 /** The mesh configuration of ConfigMap `istio`, where it is among the objects. */
-function meshSettings(objects: readonly KubernetesObject[]): MeshSettings {
+export function meshSettings(objects: readonly KubernetesObject[]): MeshSettings {
   const map = ofKind(objects, '', 'ConfigMap').find((object) => object.metadata.name === ConfigMapName.mesh);
   const text = (map?.data as { mesh?: string } | undefined)?.mesh;
   const mesh = (text ? parse(text) : {}) as {

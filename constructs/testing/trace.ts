@@ -26,6 +26,10 @@ export interface Outcome {
   /** Label `version` of the pods. */
   readonly version?: string | undefined;
   readonly pods: readonly string[];
+  /** `<address>:<port>` of the pods, in their order. */
+  readonly addresses?: readonly string[] | undefined;
+  /** Whether proxies speak mutual TLS on the way. */
+  readonly mutualTls?: boolean | undefined;
   /** Answer of a proxy, where no service is reached. */
   readonly status?: number | undefined;
   readonly location?: string | undefined;
@@ -337,6 +341,8 @@ function toEndpoints(
       service,
       version: version === '' ? undefined : version,
       pods: members.map((each) => each.pod),
+      addresses: members.map((each) => `${each.address}:${each.port}`),
+      mutualTls: arrival.mutual,
       ...(arrival.refusal ? { refusal: arrival.refusal, status: arrival.status } : {}),
     };
   });

@@ -131,8 +131,13 @@ function toRoute(
 function toMatch(match: HttpMatchRequest | undefined): RouteMatch {
   const headers: HeaderMatcher[] = [];
   for (const [name, value] of Object.entries(match?.headers ?? {}).sort(byName)) headers.push(headerMatch(name, value));
+  // An absent header does not match what is excluded, so the rule holds; presence says so by itself.
   for (const [name, value] of Object.entries(match?.withoutHeaders ?? {}).sort(byName))
-    headers.push({ ...headerMatch(name, value), invertMatch: true });
+    headers.push({
+      ...headerMatch(name, value),
+      invertMatch: true,
+      ...(isPresence(value) || value.regex === '*' ? {} : { treatMissingHeaderAsEmpty: true }),
+    });
   if (match?.method) headers.push(headerMatch(':method', match.method));
   if (match?.authority) headers.push(headerMatch(':authority', match.authority));
   if (match?.scheme) headers.push(headerMatch(':scheme', match.scheme));

@@ -2,6 +2,8 @@
 import { AssertionError } from 'node:assert';
 import { describe, expect, test } from '@jest/globals';
 import { expectRequest } from '../../../constructs/testing/index.ts';
+import { observe } from '../../../constructs/testing/observe.ts';
+import { traceRequest } from '../../../constructs/testing/trace.ts';
 
 const deployment = (
   name: string,
@@ -90,9 +92,13 @@ describe('in the mesh', () => {
     expect(error.message).toContain(
       'expected GET http://reviews:9080/ from productpage-v1 to reach reviews v2, but 90 % reaches reviews v1',
     );
-    expect(error.message).toContain('rule "testers" did not match: header end-user is "jason", but is "bob"');
-    expect(error.message).toContain('rule "rollout" matched');
-    expect(ask(canary).explain()).toContain('10 % reaches reviews v3 (reviews-v3-simulated-0)');
+    expect(error.message).toContain(
+      'rule "testers" of VirtualService default/reviews did not match: header end-user is "jason", but is "bob"',
+    );
+    expect(error.message).toContain('rule "rollout" of VirtualService default/reviews matched');
+    expect(ask(canary).explain()).toContain(
+      '10 % reaches reviews v3 (reviews-v3-simulated-0 10.244.0.5:9080) by mutual TLS, cluster outbound|9080|v3|',
+    );
   });
 
   test('wrong shares fail, and shares that do not make sense are refused', () => {
@@ -191,6 +197,57 @@ describe('through a gateway', () => {
     from.get('http://bookinfo.example.com/other').isDenied();
     expect(from.get('http://bookinfo.example.com/other').explain()).toContain('404');
     from.get('http://bookinfo.example.com:81/').isDenied();
+  });
+});
+
+describe('a running cluster', () => {
+  const pod = (name: string, ip: string, labels: Record<string, string>, args?: string[]) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { ...labels, 'pod-template-hash': 'abc', ...(args ? { 'security.istio.io/tlsMode': 'istio' } : {}) },
+    },
+    spec: {
+      serviceAccountName: 'sa',
+      containers: [{ name: 'app' }],
+      initContainers: args ? [{ name: 'istio-proxy', args }] : [],
+    },
+    status: { podIP: ip, phase: 'Running' },
+  });
+  const objects = [
+    pod('web-abc-1', '10.0.0.1', { app: 'web' }, ['proxy', 'sidecar']),
+    pod('api-abc-1', '10.0.0.2', { app: 'api', version: 'v1' }, ['proxy', 'sidecar']),
+    pod('job-abc-1', '10.0.0.3', { app: 'job' }),
+    { ...pod('old-abc-1', '10.0.0.4', { app: 'api' }), status: { phase: 'Succeeded' } },
+    service('api', [{ name: 'http', port: 80, targetPort: 8080 }], { clusterIP: '10.96.0.9' }),
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'api-x', namespace: 'default', labels: { 'kubernetes.io/service-name': 'api' } },
+      addressType: 'IPv4',
+      endpoints: [
+        {
+          addresses: ['10.0.0.2'],
+          conditions: { ready: true },
+          targetRef: { kind: 'Pod', name: 'api-abc-1', namespace: 'default' },
+        },
+      ],
+      ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+    },
+  ];
+  test('is observed as it is: pods, addresses, endpoints, who has a proxy', () => {
+    const world = observe(objects);
+    expect(world.workloads.map((each) => [each.name, each.proxy, each.pods.length])).toEqual([
+      ['web', 'sidecar', 1],
+      ['api', 'sidecar', 1],
+      ['job', 'none', 1],
+    ]);
+    const trace = traceRequest(world, { from: 'web', method: 'GET', url: 'http://api/', headers: {} });
+    expect(trace.outcomes).toMatchObject([
+      { share: 1, version: 'v1', pods: ['api-abc-1'], addresses: ['10.0.0.2:8080'], mutualTls: true },
+    ]);
   });
 });
 

@@ -62,7 +62,7 @@ describe("this repository's program", () => {
   });
   test('an explanation names the rules by their constructs', () => {
     expect(ask('productpage').get('http://reviews:9080/').explain()).toMatch(
-      /rule "testers" did not match: header end-user/,
+      /rule "testers" of VirtualService default\/reviews did not match: header end-user/,
     );
   });
 });
