@@ -3,6 +3,7 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { ConfigMapName, Component, DEFAULT_CLUSTER_ID, SYSTEM_NAMESPACE } from '#api/names.ts';
 import { type KubeClient, type KubeObject, LeaderElection, refs } from '#lib/kube/index.ts';
+import { refuseForeignClients } from '#lib/rpc/foreign-clients.ts';
 import { RotatingServerCredentials } from '#lib/rpc/server-credentials.ts';
 import { istioCertificateService } from '#wire/ca.ts';
 import { createAuthenticator } from './ca/authenticate.ts';
@@ -115,6 +116,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   const credentials = new RotatingServerCredentials(server.current());
   const grpc = await bind(plain, `${host}:${options.ports.grpc}`, ServerCredentials.createInsecure());
   const secureGrpc = await bind(secure, `${host}:${options.ports.secureGrpc}`, credentials);
+  refuseForeignClients(secure, [trustDomain], log);
   const closeGrpc = (): void => {
     plain.forceShutdown();
     secure.forceShutdown();

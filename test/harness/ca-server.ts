@@ -1,6 +1,7 @@
 // istiod's CA on a real gRPC port with TLS on loopback; tokens are judged by a function instead of an API server.
 import { Server } from '@grpc/grpc-js';
 import type { Authenticate } from '#lib/identity/caller.ts';
+import { refuseForeignClients } from '#lib/rpc/foreign-clients.ts';
 import { RotatingServerCredentials } from '#lib/rpc/server-credentials.ts';
 import { istioCertificateService } from '#wire/ca.ts';
 import {
@@ -60,6 +61,7 @@ export async function startCaServer(
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('localhost:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
+  refuseForeignClients(server, [trustDomain], (line) => log.push(line));
   return {
     ca,
     address: `localhost:${port}`,

@@ -10,6 +10,8 @@ import { type CertificateCall, requestCertificate } from '../../../../services/a
 import { type CaServer, startCaServer } from '../../../harness/ca-server.ts';
 
 const HOUR = 3_600_000;
+/** The connection is closed after the handshake; a call that was faster is refused by itself. */
+const REFUSED = /UNAUTHENTICATED|UNAVAILABLE/;
 const REVIEWS = 'spiffe://cluster.local/ns/default/sa/reviews';
 let server: CaServer;
 let end: AbortController;
@@ -74,15 +76,15 @@ test('a foreign CA, an expired certificate and a foreign trust domain are refuse
   const forged = await keyPair(REVIEWS, (_csr, publicKey) =>
     issueCertificate({ subject: {}, publicKey, names: { uris: [REVIEWS] }, ca: false, ...times }, foreign),
   );
-  await expect(ask({ token: undefined, keyPair: forged })).rejects.toThrow(
-    /UNAUTHENTICATED: client certificate refused/,
-  );
+  await expect(ask({ token: undefined, keyPair: forged })).rejects.toThrow(REFUSED);
+  expect(server.log.join()).toMatch(/client at \S+ refused: \w+/);
 
   const past = await startCaServer({ now: () => Date.now() - 72 * HOUR });
   try {
     const expired = await keyPair(REVIEWS, (csr) => past.ca.sign(csr, [REVIEWS], 3600)[0]!);
     const call = { address: past.address, rootsPem: past.ca.rootCertPem, token: undefined, keyPair: expired };
-    await expect(ask(call)).rejects.toThrow(/UNAUTHENTICATED: client certificate refused: CERT_HAS_EXPIRED/);
+    await expect(ask(call)).rejects.toThrow(REFUSED);
+    expect(past.log.join()).toMatch(/client at \S+ refused: CERT_HAS_EXPIRED/);
   } finally {
     past.stop();
   }
@@ -91,10 +93,8 @@ test('a foreign CA, an expired certificate and a foreign trust domain are refuse
     'x',
     (csr) => server.ca.sign(csr, ['spiffe://other.domain/ns/default/sa/reviews'], 3600)[0]!,
   );
-  await expect(ask({ token: undefined, keyPair: other })).rejects.toThrow(
-    /UNAUTHENTICATED: request authenticate failure/,
-  );
-  expect(server.log.join()).toContain('trust domain other.domain');
+  await expect(ask({ token: undefined, keyPair: other })).rejects.toThrow(REFUSED);
+  expect(server.log.join()).toContain('refused: spiffe://other.domain/ns/default/sa/reviews is not of cluster.local');
 });
 
 test.each<[string, Partial<CertificateCall>, RegExp]>([
