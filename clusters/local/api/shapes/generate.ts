@@ -1,0 +1,62 @@
+// Writes the shapes of the built-in kinds (generated/definitions.json, generated/descriptions.json) from a Kubernetes
+// OpenAPI v2 document: `node generate.ts openapi-v2.json`. A document of a server of 1.34: `kubectl get --raw /openapi/v2`.
+// Taken from the document rather than from client-node's models, because those lack list types, merge keys and defaults.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+type Json = { [key: string]: unknown };
+
+/** Package prefixes of definitions that we serve. */
+const served = [
+  'io.k8s.api.admissionregistration.v1.',
+  'io.k8s.api.apps.v1.',
+  'io.k8s.api.authentication.v1.',
+  'io.k8s.api.authorization.v1.',
+  'io.k8s.api.autoscaling.v1.',
+  'io.k8s.api.autoscaling.v2.',
+  'io.k8s.api.batch.v1.',
+  'io.k8s.api.coordination.v1.',
+  'io.k8s.api.core.v1.',
+  'io.k8s.api.discovery.v1.',
+  'io.k8s.api.events.v1.',
+  'io.k8s.api.networking.v1.',
+  'io.k8s.api.policy.v1.',
+  'io.k8s.api.rbac.v1.',
+  'io.k8s.api.scheduling.v1.',
+  'io.k8s.api.storage.v1.',
+  'io.k8s.apiextensions-apiserver.',
+  'io.k8s.apimachinery.',
+];
+
+/** Compact definitions and their texts, from a whole document. */
+export function compactShapes(document: Json): { definitions: Json; descriptions: Json } {
+  const definitions: Json = {};
+  const descriptions: Json = {};
+  const all = document['definitions'] as Json;
+  for (const name of Object.keys(all).sort()) {
+    if (!served.some((prefix) => name.startsWith(prefix))) continue;
+    const definition = structuredClone(all[name]) as Json;
+    const texts: Json = {};
+    if (typeof definition['description'] === 'string') texts[''] = definition['description'];
+    delete definition['description'];
+    for (const [field, shape] of Object.entries((definition['properties'] ?? {}) as { [key: string]: Json })) {
+      if (typeof shape['description'] === 'string') texts[field] = shape['description'];
+      delete shape['description'];
+    }
+    const kinds = definition['x-kubernetes-group-version-kind'];
+    if (Array.isArray(kinds) && kinds.length > 3) delete definition['x-kubernetes-group-version-kind'];
+    definitions[name] = definition;
+    descriptions[name] = texts;
+  }
+  return { definitions, descriptions };
+}
+
+if (import.meta.main) {
+  const { definitions, descriptions } = compactShapes(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Json);
+  const write = (name: string, value: Json): void => {
+    const lines = Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}:${JSON.stringify(entry)}`);
+    writeFileSync(join(import.meta.dirname, 'generated', name), `{\n${lines.join(',\n')}\n}\n`);
+  };
+  write('definitions.json', definitions);
+  write('descriptions.json', descriptions);
+}
