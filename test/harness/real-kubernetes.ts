@@ -11,6 +11,8 @@ import { ensurePki } from '../../clusters/local/pki.ts';
 export interface RealKubernetes {
   readonly client: KubeClient;
   readonly kubeconfig: string;
+  /** Kills the API server as a crash does, and starts it again on the same port; resolves when it is ready. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,18 +51,18 @@ export async function startRealKubernetes(): Promise<RealKubernetes> {
   const pki = await ensurePki(join(dir, 'pki'), { server: `https://127.0.0.1:${port}` });
   const url = `http://127.0.0.1:${etcdPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
-  const children = [
-    run(etcd, [
-      '--name=one',
-      `--data-dir=${join(dir, 'etcd')}`,
-      `--listen-client-urls=${url}`,
-      `--advertise-client-urls=${url}`,
-      `--listen-peer-urls=${peer}`,
-      `--initial-advertise-peer-urls=${peer}`,
-      `--initial-cluster=one=${peer}`,
-      '--unsafe-no-fsync',
-      '--log-level=error',
-    ]),
+  const store = run(etcd, [
+    '--name=one',
+    `--data-dir=${join(dir, 'etcd')}`,
+    `--listen-client-urls=${url}`,
+    `--advertise-client-urls=${url}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=one=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=error',
+  ]);
+  const serve = (): Child =>
     run(apiserver, [
       `--etcd-servers=${url}`,
       '--bind-address=127.0.0.1',
@@ -79,21 +81,27 @@ export async function startRealKubernetes(): Promise<RealKubernetes> {
       `--service-account-signing-key-file=${pki.serviceAccountKey}`,
       `--cert-dir=${join(dir, 'generated')}`,
       '--profiling=false',
-    ]),
-  ];
+    ]);
+  let server = serve();
   const client = KubeClient.fromKubeconfig(pki.adminKubeconfig);
   const close = async (): Promise<void> => {
     client.close();
-    await Promise.all(children.reverse().map(stop));
+    await stop(server);
+    await stop(store);
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    await untilReady(client, children);
+    await untilReady(client, [store, server]);
   } catch (error) {
     await close();
     throw error;
   }
-  return { client, kubeconfig: pki.adminKubeconfig, close };
+  const restart = async (): Promise<void> => {
+    await stop(server);
+    server = serve();
+    await untilReady(client, [store, server]);
+  };
+  return { client, kubeconfig: pki.adminKubeconfig, restart, close };
 }
 
 interface Child {
