@@ -121,6 +121,7 @@ const nodePrograms = nodes.map((index) => {
   const file = configFor(name, {
     instance: config.instance,
     kubeconfig: pki.node(name).kubeconfig,
+    serviceKubeconfig: pki.controllersKubeconfig,
     nodeName: name,
     nodeAddress: nodeAddress(index),
     stateDir: join(config.pods, name),

@@ -1,4 +1,4 @@
-// The cluster's network namespace: no default route, guards for the private ranges, one node address.
+// The cluster's network namespace: no default route, guards for the private ranges, node addresses on a bridge without ports.
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -30,7 +30,7 @@ export async function createClusterNamespace(instance: string, nodes: number): P
   await inside('link', 'set', 'lo', 'up');
   // Guards first: from here on nothing can follow a route that is not there yet.
   for (const range of guarded) await inside('route', 'replace', 'unreachable', range, 'metric', '4000');
-  await inside('link', 'add', 'rig0', 'type', 'dummy').catch(() => undefined);
+  await inside('link', 'add', 'rig0', 'type', 'bridge').catch(() => undefined);
   await inside('link', 'set', 'rig0', 'up');
   for (let node = 0; node < nodes; node++) await inside('address', 'replace', `${nodeAddress(node)}/32`, 'dev', 'rig0');
   await run('nsenter', [`--net=${namespacePath(name)}`, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'], { env });

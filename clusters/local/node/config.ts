@@ -4,6 +4,8 @@
 export interface NodeConfig {
   /** Kubeconfig of the identity `system:node:<nodeName>`. */
   readonly kubeconfig: string;
+  /** Kubeconfig that Services and their endpoints are read with: a node's own identity may not. @default kubeconfig */
+  readonly serviceKubeconfig: string;
   readonly nodeName: string;
   /** Address of the node inside the cluster's network namespace. @default '172.30.0.1' */
   readonly nodeAddress: string;
@@ -69,6 +71,7 @@ export function toNodeConfig(text: string, nodeBinary = process.execPath): NodeC
   const nodeAddress = str('nodeAddress', '172.30.0.1');
   return {
     kubeconfig: str('kubeconfig'),
+    serviceKubeconfig: str('serviceKubeconfig', str('kubeconfig')),
     nodeName: str('nodeName'),
     nodeAddress,
     stateDir,

@@ -29,6 +29,7 @@ process.on('uncaughtException', (error) => log(`BUG: ${error.stack}`));
 process.on('unhandledRejection', (error) => log(`BUG: ${(error as Error)?.stack ?? error}`));
 
 const client = KubeClient.fromKubeconfig(config.kubeconfig);
+const serviceClient = KubeClient.fromKubeconfig(config.serviceKubeconfig);
 const images = new ImageTable(toImageEntries(readFileSync(config.images, 'utf8')), {
   node: config.nodeBinary,
   bundle: config.bundles,
@@ -49,8 +50,8 @@ const pods = new Informer<Pod>({
   fieldSelector: `spec.nodeName=${config.nodeName}`,
   onError: watching('pods'),
 });
-const services = new Informer<Service>({ client, ref: refs.services, onError: watching('services') });
-const slices = new Informer<EndpointSlice>({ client, ref: refs.endpointSlices, onError: watching('endpoint slices') });
+const services = new Informer<Service>({ client: serviceClient, ref: refs.services, onError: watching('services') });
+const slices = new Informer<EndpointSlice>({ client: serviceClient, ref: refs.endpointSlices, onError: watching('endpoint slices') });
 
 const orNothing = async <T>(read: Promise<T>): Promise<T | undefined> => {
   try {
