@@ -162,7 +162,7 @@ function summary({ portOffset, bare }: UpOptions): string {
   const url = `http://127.0.0.1:${8080 + portOffset}`;
   if (bare)
     return `\nKubernetes   export KUBECONFIG=$(./rig kubeconfig)\nGateway      ${url}\n\nnext: kubectl apply your own app in a namespace labelled istio-injection=enabled\n`;
-  const count = `for i in $(seq 100); do curl -s ${url}/productpage | grep -o 'data-reviews-version="v[0-9]"'; done | sort | uniq -c`;
+  const count = `for i in $(seq 100); do curl -s ${url}/productpage | grep -o 'data-service="reviews" data-version="v[0-9]"'; done | sort | uniq -c`;
   return [
     '',
     `Page         ${url}/productpage`,
@@ -171,7 +171,7 @@ function summary({ portOffset, bare }: UpOptions): string {
     'The split, 90 to 10:',
     `  ${count}`,
     'The header, always v2:',
-    `  curl -s -H 'end-user: jason' ${url}/productpage | grep -o 'data-reviews-version="v[0-9]"'`,
+    `  curl -s -H 'end-user: jason' ${url}/productpage | grep -o 'data-service="reviews" data-version="v[0-9]"'`,
     '',
     'next: kubectl edit virtualservice reviews, and run the loop again; ./rig status; ./rig down',
     '',
