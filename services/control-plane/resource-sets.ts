@@ -8,6 +8,7 @@ import { encodeResource, type EncodedResource, type ResourceSet } from './serve/
 export class ResourceSets {
   #model: Model | undefined;
   #sets = new WeakMap<object, ResourceSet>();
+  readonly #encoded = new WeakMap<object, EncodedResource>();
   readonly #proxies = new WeakMap<object, ProxyNode>();
 
   get model(): Model | undefined {
@@ -27,18 +28,27 @@ export class ResourceSets {
     const proxy = this.#proxies.get(connection) ?? toProxyNode(node);
     if (proxy === undefined) return undefined;
     this.#proxies.set(connection, proxy);
-    const set = encodeAll(allResources(generate(this.#model, proxy)));
+    const set = this.#encodeAll(allResources(generate(this.#model, proxy)));
     this.#sets.set(connection, set);
     return set;
   }
-}
 
-function encodeAll(resources: readonly Generated<MessageName>[]): ResourceSet {
-  const result = new Map<string, Map<string, EncodedResource>>();
-  for (const { name, type, message } of resources) {
-    const typeUrl = typeUrlOf(type);
-    const byName = result.get(typeUrl) ?? new Map<string, EncodedResource>();
-    result.set(typeUrl, byName.set(name, encodeResource(name, packAny(type, message))));
+  #encodeAll(resources: readonly Generated<MessageName>[]): ResourceSet {
+    const result = new Map<string, Map<string, EncodedResource>>();
+    for (const resource of resources) {
+      const typeUrl = typeUrlOf(resource.type);
+      const byName = result.get(typeUrl) ?? new Map<string, EncodedResource>();
+      result.set(typeUrl, byName.set(resource.name, this.#encode(resource)));
+    }
+    return result;
   }
-  return result;
+
+  /** What generators share is encoded once. */
+  #encode(resource: Generated<MessageName>): EncodedResource {
+    const known = this.#encoded.get(resource);
+    if (known !== undefined) return known;
+    const encoded = encodeResource(resource.name, packAny(resource.type, resource.message));
+    this.#encoded.set(resource, encoded);
+    return encoded;
+  }
 }

@@ -7,6 +7,7 @@ import type { ModelPort, ModelService } from '../model/services.ts';
 import { endpointsOf } from './endpoints.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { inboundPorts } from './inbound-ports.ts';
+import { sharedBy } from './shared.ts';
 import { visibleServices } from './visible-services.ts';
 import { meshUpstream, ruleUpstream } from './tls.ts';
 import { effectivePolicy, policyFields } from './traffic-policy.ts';
@@ -24,12 +25,19 @@ const generated = (message: Cluster & { readonly name: string }): Generated<type
   message,
 });
 
+/** Clusters of the services: all proxies of a namespace have the same. */
+const outboundOf = sharedBy<ProxyNode, Generated<typeof type>[]>(
+  (proxy) => proxy.namespace,
+  (model, proxy) =>
+    visibleServices(model, proxy).flatMap((service) =>
+      service.ports
+        .filter((port) => port.protocol !== 'udp')
+        .flatMap((port) => outboundClusters(model, proxy, service, port)),
+    ),
+);
+
 export function generateClusters(model: Model, proxy: ProxyNode): Generated<typeof type>[] {
-  const outbound = visibleServices(model, proxy).flatMap((service) =>
-    service.ports
-      .filter((port) => port.protocol !== 'udp')
-      .flatMap((port) => outboundClusters(model, proxy, service, port)),
-  );
+  const outbound = outboundOf(model, proxy);
   const fixed = [blackHole(), passthrough('PassthroughCluster', model)];
   if (proxy.kind === 'router') return [...outbound, ...fixed];
   return [

@@ -3,6 +3,7 @@ import type { Subset } from '#api/destination-rule.ts';
 import { destinationRuleFor, type Model } from '../model/build.ts';
 import type { ModelEndpoint, ModelPort } from '../model/services.ts';
 import type { ProxyNode } from './proxy-node.ts';
+import { sharedBy } from './shared.ts';
 import { visibleServices } from './visible-services.ts';
 import { address, clusterName, type Generated } from './values.ts';
 
@@ -21,23 +22,27 @@ export function endpointsOf(
   );
 }
 
-export function generateEndpoints(model: Model, proxy: ProxyNode): Generated<typeof type>[] {
-  return visibleServices(model, proxy)
-    .filter((service) => service.externalName === '')
-    .flatMap((service) => {
-      const rule = destinationRuleFor(model, service.hostname, proxy.namespace, service.namespace)?.spec;
-      return service.ports
-        .filter((port) => port.protocol !== 'udp')
-        .flatMap((port) =>
-          [undefined, ...(rule?.subsets ?? [])].map((subset) =>
-            assignment(
-              clusterName('outbound', port.port, subset?.name ?? '', service.hostname),
-              endpointsOf(model, service.hostname, port, subset),
+/** All proxies of a namespace have the same. */
+export const generateEndpoints = sharedBy<ProxyNode, Generated<typeof type>[]>(
+  (proxy) => proxy.namespace,
+  (model, proxy) => {
+    return visibleServices(model, proxy)
+      .filter((service) => service.externalName === '')
+      .flatMap((service) => {
+        const rule = destinationRuleFor(model, service.hostname, proxy.namespace, service.namespace)?.spec;
+        return service.ports
+          .filter((port) => port.protocol !== 'udp')
+          .flatMap((port) =>
+            [undefined, ...(rule?.subsets ?? [])].map((subset) =>
+              assignment(
+                clusterName('outbound', port.port, subset?.name ?? '', service.hostname),
+                endpointsOf(model, service.hostname, port, subset),
+              ),
             ),
-          ),
-        );
-    });
-}
+          );
+      });
+  },
+);
 
 function assignment(name: string, endpoints: readonly ModelEndpoint[]): Generated<typeof type> {
   const zones = new Map<string, ModelEndpoint[]>();
