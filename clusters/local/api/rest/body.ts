@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml';
 import { type ResourceDefinition, apiVersionOf } from '../kinds/definition.ts';
 import { type ApiObject, type Fields, isFields, rec } from '../object.ts';
 import { decodeShape } from '../shapes/decode.ts';
+import { readProtobuf } from '../shapes/protobuf.ts';
 import { objectMetaShape, type Schema } from '../shapes/shapes.ts';
 import { pruneUnknown } from '../crd/structural.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
@@ -10,9 +11,10 @@ import type { ApiRequest } from './request.ts';
 
 export function parseBody(body: Buffer, contentType: string): Fields {
   const type = contentType.split(';')[0]!.trim().toLowerCase();
-  if (type === 'application/vnd.kubernetes.protobuf' || type === 'application/cbor')
+  if (type === 'application/vnd.kubernetes.protobuf') return readProtobuf(body);
+  if (type === 'application/cbor')
     throw unsupportedMediaType(
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     );
   let value: unknown;
   try {
