@@ -14,7 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { programs as appPrograms } from '../apps/programs.ts';
 import { root } from './paths.ts';
 
@@ -26,6 +26,9 @@ const programs: Readonly<Record<string, string>> = {
   'local-node': 'clusters/local/node/main.ts',
   ...Object.fromEntries(appPrograms.map((it) => [it.name, it.entry])),
 };
+
+/** Data that a program reads beside itself. */
+const dataFolders = ['clusters/local/api/shapes/generated'];
 
 /** Packages with native parts stay outside of the bundles and are copied beside them. */
 const native = ['koffi', '@koromix'];
@@ -57,6 +60,7 @@ export async function bundlePrograms(folder: string): Promise<void> {
     writeFileSync(next, file.contents, { mode: 0o644 });
     renameSync(next, file.path);
   }
+  for (const data of dataFolders) cpSync(join(root, data), join(folder, basename(data)), { recursive: true });
   for (const name of native) {
     const from = join(root, 'node_modules', name);
     const to = join(folder, 'node_modules', name);
