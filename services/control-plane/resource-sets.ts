@@ -5,6 +5,12 @@ import { allResources, type Generated, generate, type ProxyNode, toProxyNode } f
 import type { Model } from './model/build.ts';
 import { encodeResource, type EncodedResource, type ResourceSet } from './serve/resources.ts';
 
+/** A connection, as far as it matters here; also the key under which its resources are kept. */
+export interface ServedProxy {
+  /** SPIFFE ids that it has proved. */
+  readonly identities: readonly string[];
+}
+
 export class ResourceSets {
   #model: Model | undefined;
   #sets = new WeakMap<object, ResourceSet>();
@@ -21,14 +27,16 @@ export class ResourceSets {
   }
 
   /** The resources of a connection's proxy; undefined before the first model, and for nodes of no known kind. */
-  for(node: Node, connection: object): ResourceSet | undefined {
+  for(node: Node, connection: ServedProxy): ResourceSet | undefined {
     if (this.#model === undefined) return undefined;
     const known = this.#sets.get(connection);
     if (known !== undefined) return known;
     const proxy = this.#proxies.get(connection) ?? toProxyNode(node);
     if (proxy === undefined) return undefined;
     this.#proxies.set(connection, proxy);
-    const set = this.#encodeAll(allResources(generate(this.#model, proxy)));
+    const generated = generate(this.#model, proxy);
+    const isTrusted = mayHaveSecrets(this.#model, proxy, connection.identities);
+    const set = this.#encodeAll(allResources(isTrusted ? generated : { ...generated, secrets: [] }));
     this.#sets.set(connection, set);
     return set;
   }
@@ -51,4 +59,11 @@ export class ResourceSets {
     this.#encoded.set(resource, encoded);
     return encoded;
   }
+}
+
+/** Anybody may claim to be a gateway: private keys go only to the account that the named pod runs as. */
+function mayHaveSecrets(model: Model, proxy: ProxyNode, identities: readonly string[]): boolean {
+  const pod = model.pods.get(`${proxy.namespace}/${proxy.name}`);
+  if (pod === undefined) return false;
+  return identities.some((identity) => identity.endsWith(`/ns/${pod.namespace}/sa/${pod.serviceAccount}`));
 }

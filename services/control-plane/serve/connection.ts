@@ -23,6 +23,8 @@ const warmUpLimitMs = 3_000;
 export interface ConnectionOptions {
   readonly id: string;
   readonly protocol: 'sotw' | 'delta';
+  /** SPIFFE ids that the proxy has proved; none on the plaintext port. @default [] */
+  readonly identities?: readonly string[] | undefined;
   readonly send: (response: DiscoveryResponse & DeltaDiscoveryResponse) => void;
   /** The resources of a proxy; undefined until the control plane has read everything once. */
   readonly resourcesFor: (node: Node, connection: Connection) => ResourceSet | undefined;
@@ -35,6 +37,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly id: string;
   readonly protocol: 'sotw' | 'delta';
+  readonly identities: readonly string[];
   readonly connectedAtMs: number;
   readonly subscriptions = new Map<string, Subscription>();
   node: Node | undefined;
@@ -53,6 +56,7 @@ export class Connection {
     this.#options = options;
     this.id = options.id;
     this.protocol = options.protocol;
+    this.identities = options.identities ?? [];
     this.connectedAtMs = options.now();
   }
 

@@ -10,12 +10,13 @@ import {
 import type { Authenticate, Caller } from '#lib/identity/caller.ts';
 import { callEvidence } from '#lib/rpc/call-evidence.ts';
 import { aggregatedDiscoveryService } from '#wire/grpc.ts';
-import type {
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-  DiscoveryRequest,
-  DiscoveryResponse,
-  Node,
+import {
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+  type DiscoveryRequest,
+  type DiscoveryResponse,
+  fromStruct,
+  type Node,
 } from '#wire/xds.ts';
 import { Connection } from './connection.ts';
 import type { ResourceSet } from './resources.ts';
@@ -112,11 +113,12 @@ export class DiscoveryServer {
       try {
         if (!connection) {
           const id = request.node?.id ?? '';
-          const problem = nodeProblem(id, caller);
+          const problem = nodeProblem(request.node ?? {}, caller);
           if (problem !== undefined) return fail(status.PERMISSION_DENIED, problem);
           connection = new Connection({
             id: `${id}-${++this.#counter}`,
             protocol,
+            identities: caller?.identities ?? [],
             now: this.#options.now,
             defer: (delayMs, work) => {
               const timer = setTimeout(() => connection && this.#guard(connection, work), delayMs);
@@ -153,13 +155,22 @@ export class DiscoveryServer {
   }
 }
 
-/** Why a caller may not be that node: its id names the namespace that its identity must be of. */
-function nodeProblem(id: string, caller: Caller | undefined): string | undefined {
+/** Why a caller may not be that node: what the node says of its namespace and account must be what the caller proved. */
+function nodeProblem(node: Node, caller: Caller | undefined): string | undefined {
+  const { id = '' } = node;
   const parts = id.split('~');
   if (parts.length !== 4)
     return `node id ${JSON.stringify(id.slice(0, 200))} is not <type>~<ip>~<pod>.<namespace>~<domain>`;
   if (!caller) return undefined;
-  const namespace = parts[2]!.slice(parts[2]!.lastIndexOf('.') + 1);
-  if (caller.identities.some((identity) => identity.includes(`/ns/${namespace}/sa/`))) return undefined;
-  return `node ${parts[2]} is of namespace ${namespace}, but the caller is ${caller.identities.join(', ')}`;
+  const pod = parts[2]!;
+  const { NAMESPACE, SERVICE_ACCOUNT } = fromStruct(node.metadata);
+  const namespace = typeof NAMESPACE === 'string' ? NAMESPACE : pod.slice(pod.lastIndexOf('.') + 1);
+  const account = typeof SERVICE_ACCOUNT === 'string' ? SERVICE_ACCOUNT : undefined;
+  const isProved = caller.identities.some((identity) => {
+    const [, inNamespace, withAccount] = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(identity) ?? [];
+    return inNamespace === namespace && (account === undefined || withAccount === account);
+  });
+  if (isProved) return undefined;
+  const claim = account === undefined ? `namespace ${namespace}` : `namespace ${namespace} and account ${account}`;
+  return `node ${pod.slice(0, 200)} is of ${claim}, but the caller is ${caller.identities.join(', ')}`;
 }
