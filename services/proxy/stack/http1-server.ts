@@ -314,9 +314,8 @@ export class Http1Server implements Downstream {
       this.#socket.end();
       return;
     }
-    this.#keep = false;
-    // A request that will never be complete.
-    if (this.#reader !== undefined) this.#socket.destroy();
+    // As Envoy: a client that closes its side while it waits has gone away.
+    this.#socket.destroy();
   }
 
   #onClose(): void {

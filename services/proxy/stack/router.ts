@@ -38,7 +38,8 @@ export class Router implements UpstreamHandler {
   #requestEnded = false;
   #attempts = 0;
   #tried: Set<Endpoint> | undefined;
-  #staleRetries = 0;
+  /** A kept connection was just found dead: others may be too. */
+  #wantsFresh = false;
   #warmed = false;
   #timer: NodeJS.Timeout | undefined;
   #tryTimer: NodeJS.Timeout | undefined;
@@ -134,7 +135,7 @@ export class Router implements UpstreamHandler {
       if (cluster.isWarming && !this.#warmed) return this.#awaitEndpoints();
       return this.#finish(failure(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'));
     }
-    let upstream = cluster.takeIdle(endpoint, Date.now());
+    let upstream = this.#wantsFresh ? undefined : cluster.takeIdle(endpoint, Date.now());
     if (upstream === undefined) {
       if (cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0)
         return this.#queue();
@@ -322,8 +323,9 @@ export class Router implements UpstreamHandler {
     }
     // A kept connection that the server closed just now says nothing about the server: once more, on a new one.
     const stale = reason === 'reset' && beforeResponse && upstream !== undefined && upstream.uses > 1;
-    if (stale && this.#staleRetries < 2 && this.#canReplay() && isIdempotent(exchange.method)) {
-      this.#staleRetries++;
+    if (stale && this.#canReplay() && isIdempotent(exchange.method)) {
+      this.#wantsFresh = true;
+      this.#attempts--;
       return this.#attempt();
     }
     if (endpoint !== undefined) this.#cluster.outlier?.onLocalFailure(endpoint);
