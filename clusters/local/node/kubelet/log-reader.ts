@@ -77,7 +77,6 @@ export async function* streamLog(file: string, options: LogOptions, signal: Abor
   const recent = (line: LogLine): boolean =>
     options.since === undefined || Date.parse(line.time) >= options.since.getTime();
 
-  // Where following starts is fixed before reading, so that no line is lost or doubled between the two.
   let ended = false;
   let notify: (() => void) | undefined;
   const grew = (): void => notify?.();
@@ -88,19 +87,29 @@ export async function* streamLog(file: string, options: LogOptions, signal: Abor
   logEvents.on(file, grew).on(`${file}:end`, atEnd);
   signal.addEventListener('abort', grew);
   try {
-    let position = existsSync(file) ? statSync(file).size : 0;
-    let inode = existsSync(file) ? statSync(file).ino : 0;
+    let position = 0;
+    let inode = 0;
     const kept: LogLine[] = [];
     const tail = options.tailLines;
-    for (const line of readLines(file)) {
-      if (!recent(line)) continue;
-      if (tail === undefined) {
-        const part = emit(line);
-        if (part === undefined) return;
-        yield part;
-      } else if (tail > 0) {
-        kept.push(line);
-        if (kept.length > tail) kept.shift();
+    for (const one of [...rotatedFiles(file), file]) {
+      if (!existsSync(one)) continue;
+      const content = readFileSync(one);
+      if (one === file) {
+        // Following goes on exactly where this reading stops: no line is lost or doubled between the two.
+        position = content.lastIndexOf(10) + 1;
+        inode = statSync(file).ino;
+      }
+      for (const raw of splitLines(content)) {
+        const line = tryLogLine(raw);
+        if (line === undefined || !recent(line)) continue;
+        if (tail === undefined) {
+          const part = emit(line);
+          if (part === undefined) return;
+          yield part;
+        } else if (tail > 0) {
+          kept.push(line);
+          if (kept.length > tail) kept.shift();
+        }
       }
     }
     for (const line of kept) {
