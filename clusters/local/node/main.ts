@@ -51,7 +51,11 @@ const pods = new Informer<Pod>({
   onError: watching('pods'),
 });
 const services = new Informer<Service>({ client: serviceClient, ref: refs.services, onError: watching('services') });
-const slices = new Informer<EndpointSlice>({ client: serviceClient, ref: refs.endpointSlices, onError: watching('endpoint slices') });
+const slices = new Informer<EndpointSlice>({
+  client: serviceClient,
+  ref: refs.endpointSlices,
+  onError: watching('endpoint slices'),
+});
 
 const orNothing = async <T>(read: Promise<T>): Promise<T | undefined> => {
   try {
