@@ -1,0 +1,9 @@
+import { Chart, HeaderRoute, MeshService, Platform } from 'rigging';
+
+const platform = new Platform({ name: 'docs', cluster: { kind: 'local' } });
+const shop = new Chart(platform, 'shop', { namespace: 'shop' });
+const cart = new MeshService(shop, 'cart', { port: 8080, versions: { v1: 'shop/cart:1.4', v2: 'shop/cart:2.0' } });
+
+new HeaderRoute(shop, 'testers', { service: cart, headers: { 'end-user': 'jason' }, to: 'v2' });
+
+export default platform;

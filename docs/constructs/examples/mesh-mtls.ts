@@ -1,0 +1,10 @@
+import { Chart, MeshMtls, MeshService, Platform } from 'rigging';
+
+const platform = new Platform({ name: 'docs', cluster: { kind: 'local' } });
+const shop = new Chart(platform, 'shop', { namespace: 'shop' });
+const cart = new MeshService(shop, 'cart', { port: 8080, versions: { v1: 'shop/cart:1.4', v2: 'shop/cart:2.0' } });
+
+new MeshMtls(shop, 'mtls', { mode: 'STRICT' });
+new MeshMtls(shop, 'probe-port', { mode: 'STRICT', scope: cart, ports: { 9090: 'PERMISSIVE' } });
+
+export default platform;
