@@ -45,6 +45,9 @@ export const environmentSchema = object(
       traceSampling: double('Share of requests that are traced, in percent.', { minimum: 0, maximum: 100 }),
       trustDomain: string('First part of every identity; default cluster.local.'),
     }),
+    addons: object('What stands beside the mesh; each is off unless it is true.', {
+      prometheus: boolean('Prometheus, which scrapes the mesh.'),
+    }),
     apps: boolean('Whether the example apps are part of it; default true.'),
     settings: map("Values for the program's own use.", string('Any text.')),
   },

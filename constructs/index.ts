@@ -1,4 +1,5 @@
 // The public API of Rigging: what a program imports.
+export { Prometheus, type PrometheusProps } from '../addons/index.ts';
 export { Chart } from './chart.ts';
 export {
   type Environment,

@@ -1,5 +1,6 @@
 // Platform: a cdk8s App that holds the mesh for one environment; the program adds its charts. Reads no file.
 import { App, Chart } from 'cdk8s';
+import { Prometheus } from '../addons/index.ts';
 import { type Environment, toEnvironment } from './environment.ts';
 import { ApiDefinitions } from './mesh/api-definitions.ts';
 import { ControlPlane } from './mesh/control-plane.ts';
@@ -29,6 +30,7 @@ export class Platform extends App {
     });
     new ControlPlane(system, 'istiod', this.settings);
     new SidecarInjector(system, 'injector', this.settings);
+    if (this.env.addons?.prometheus) addPrometheus(this);
     const profile = this.env.profile ?? 'default';
     if (profile === 'minimal') return;
     const gateways = new Chart(this, 'istio-gateways', { disableResourceNameHashes: true });
@@ -51,6 +53,16 @@ export class Platform extends App {
   manifests(): ReadonlyMap<string, string> {
     return toManifestFiles(this.synthesise());
   }
+}
+
+function addPrometheus(platform: Platform): void {
+  if (platform.env.cluster.kind === 'local') {
+    throw new Error(
+      'addons.prometheus: the embedded cluster runs the Prometheus of the machine, and that of Debian is built without ' +
+        'discovery of pods; leave it out, or use a cluster of kind or existing',
+    );
+  }
+  new Prometheus(new Chart(platform, 'prometheus', { disableResourceNameHashes: true }), 'prometheus');
 }
 
 /** The profile's settings, then the environment's. */

@@ -1,0 +1,2 @@
+// Add-ons that stand beside the mesh.
+export { Prometheus, type PrometheusProps } from './prometheus/prometheus.ts';
