@@ -1,7 +1,7 @@
 // One request from end to end: who, what, whether allowed, and the answer; the one place where errors become Status.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { anonymous, authenticate } from '../auth/authenticate.ts';
+import { anonymous, authenticate, impersonated } from '../auth/authenticate.ts';
 import { denial, type RbacAuthorizer } from '../auth/rbac.ts';
 import { type Reviews, reviewResources } from '../auth/reviews.ts';
 import { issuer, type ServiceAccountTokens } from '../auth/tokens.ts';
@@ -95,7 +95,8 @@ export class Handler {
     const path = mark < 0 ? url : url.slice(0, mark);
     const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
     const method = incoming.method ?? 'GET';
-    const user = authenticate(incoming, this.#parts.tokens);
+    const caller = authenticate(incoming, this.#parts.tokens);
+    const user = impersonated(incoming, caller, this.#parts.authorizer);
     const info = parseRequestInfo(method, path, query);
     const question = info.isResource
       ? {

@@ -1,8 +1,10 @@
-// Writes generated/wire.json, field numbers of the built-in kinds' protobuf form, from Kubernetes' Go modules:
+// Writes generated/wire.ts, field numbers of the built-in kinds' protobuf form, from Kubernetes' Go modules:
 // `node generate-wire.ts GOMODCACHE/k8s.io/api@v0.34.4 GOMODCACHE/k8s.io/apimachinery@v0.34.4`.
 // Pointer fields come from types.go: only for them a zero on the wire means that somebody wrote a zero.
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import definitionsText from './generated/definitions.ts';
+import { textModule } from './generate.ts';
 
 /** `[json name, type, flags]`; flags: r repeated, m map, p pointer. */
 type WireField = readonly [name: string, type: string, flags: string];
@@ -49,7 +51,7 @@ export function readProto(file: string): Record<string, Record<string, WireField
 }
 
 if (import.meta.main) {
-  const known = JSON.parse(readFileSync(join(import.meta.dirname, 'generated', 'definitions.json'), 'utf8')) as object;
+  const known = JSON.parse(definitionsText) as object;
   const packages = new Set(Object.keys(known).map((name) => name.slice(0, name.lastIndexOf('.'))));
   const lines: string[] = [];
   for (const root of process.argv.slice(2))
@@ -57,5 +59,5 @@ if (import.meta.main) {
       for (const [name, fields] of Object.entries(readProto(join(root, file))))
         if (packages.has(name.slice(0, name.lastIndexOf('.'))))
           lines.push(`${JSON.stringify(name)}:${JSON.stringify(fields)}`);
-  writeFileSync(join(import.meta.dirname, 'generated', 'wire.json'), `{\n${lines.join(',\n')}\n}\n`);
+  writeFileSync(join(import.meta.dirname, 'generated', 'wire.ts'), textModule(lines));
 }

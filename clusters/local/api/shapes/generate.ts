@@ -1,4 +1,4 @@
-// Writes the shapes of the built-in kinds (generated/definitions.json, generated/descriptions.json) from a Kubernetes
+// Writes the shapes of the built-in kinds (generated/definitions.ts, generated/descriptions.ts) from a Kubernetes
 // OpenAPI v2 document: `node generate.ts openapi-v2.json`. A document of a server of 1.34: `kubectl get --raw /openapi/v2`.
 // Taken from the document rather than from client-node's models, because those lack list types, merge keys and defaults.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -51,12 +51,18 @@ export function compactShapes(document: Json): { definitions: Json; descriptions
   return { definitions, descriptions };
 }
 
+/** A module that exports JSON text, one entry a line: bundlers take it along, and it is parsed by those who need it. */
+export function textModule(lines: readonly string[]): string {
+  const text = `{\n${lines.join(',\n')}\n}`;
+  return `// Written by generate.ts or generate-wire.ts; do not edit.\nconst text: string = String.raw\`${text.replaceAll('`', '\\u0060').replaceAll('${', '\\u0024{')}\`;\nexport default text;\n`;
+}
+
 if (import.meta.main) {
   const { definitions, descriptions } = compactShapes(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Json);
   const write = (name: string, value: Json): void => {
     const lines = Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}:${JSON.stringify(entry)}`);
-    writeFileSync(join(import.meta.dirname, 'generated', name), `{\n${lines.join(',\n')}\n}\n`);
+    writeFileSync(join(import.meta.dirname, 'generated', name), textModule(lines));
   };
-  write('definitions.json', definitions);
-  write('descriptions.json', descriptions);
+  write('definitions.ts', definitions);
+  write('descriptions.ts', descriptions);
 }

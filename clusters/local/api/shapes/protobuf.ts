@@ -1,9 +1,8 @@
 // Reads the protobuf form of built-in kinds, which kubectl sends from its typed commands (create, drain, token), as JSON.
 // Answers are JSON: every client that sends protobuf takes it.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Fields } from '../object.ts';
+import { ensureFields, type Fields, list } from '../object.ts';
 import { badRequest } from '../status.ts';
+import wireText from './generated/wire.ts';
 import { definitions, shapeNameOf } from './shapes.ts';
 
 type Wire = { readonly [message: string]: { readonly [number: string]: readonly [string, string, string] } };
@@ -113,14 +112,13 @@ function readMessage(bytes: Buffer, name: string, depth: number): unknown {
     if (flags.includes('m')) {
       const entry = rawFields(value as Buffer);
       const inner = entry.get(2)?.at(-1) ?? Buffer.alloc(0);
-      const map = (result[key] ??= {}) as Fields;
+      const map = ensureFields(result, key);
       map[textAt(entry, 1)] = readValue(inner, type, isDouble, depth) ?? '';
       continue;
     }
     const item = readValue(value, type, isDouble, depth);
     if (flags.includes('r')) {
-      const items = (result[key] ??= []) as unknown[];
-      items.push(item);
+      result[key] = [...list(result[key]), item];
       continue;
     }
     // Go embeds some structs: their fields stand beside the others in JSON.
@@ -152,7 +150,7 @@ function readValue(value: bigint | Buffer, type: string, isDouble: boolean, dept
 export function readProtobuf(body: Buffer): Fields {
   if (body.subarray(0, 4).toString('latin1') !== 'k8s\0')
     throw badRequest('the body does not start as a Kubernetes protobuf object does');
-  wire ??= JSON.parse(readFileSync(join(import.meta.dirname, 'generated', 'wire.json'), 'utf8')) as Wire;
+  wire ??= JSON.parse(wireText) as Wire;
   const envelope = rawFields(body.subarray(4));
   const meta = rawFields((envelope.get(1)?.at(-1) as Buffer | undefined) ?? Buffer.alloc(0));
   const apiVersion = textAt(meta, 1);

@@ -1,6 +1,6 @@
 // Field types of built-in kinds, and the one view on a schema that patching, apply, decoding and CRDs share.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import definitionsText from './generated/definitions.ts';
+import descriptionsText from './generated/descriptions.ts';
 
 /** A node of an OpenAPI schema, v2 or structural v3, as far as we read it. */
 export interface Schema {
@@ -18,10 +18,9 @@ export interface Schema {
   readonly [key: string]: unknown;
 }
 
-const generated = (name: string): string => join(import.meta.dirname, 'generated', name);
-const load = <T>(name: string): T => JSON.parse(readFileSync(generated(name), 'utf8')) as T;
-
-export const definitions: { readonly [name: string]: Schema } = load('definitions.json');
+export const definitions: { readonly [name: string]: Schema } = JSON.parse(definitionsText) as {
+  readonly [name: string]: Schema;
+};
 const byKind = new Map<string, string>();
 for (const [name, definition] of Object.entries(definitions)) {
   const kinds = definition['x-kubernetes-group-version-kind'];
@@ -33,7 +32,7 @@ for (const [name, definition] of Object.entries(definitions)) {
 /** Texts of definitions (key '') and their fields; read when somebody asks for documentation. */
 let texts: { readonly [definition: string]: { readonly [field: string]: string } } | undefined;
 export function descriptions(): NonNullable<typeof texts> {
-  texts ??= load('descriptions.json');
+  texts ??= JSON.parse(descriptionsText) as NonNullable<typeof texts>;
   return texts!;
 }
 

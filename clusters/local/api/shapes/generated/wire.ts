@@ -1,4 +1,5 @@
-{
+// Written by generate.ts or generate-wire.ts; do not edit.
+const text: string = String.raw`{
 "io.k8s.api.admissionregistration.v1.AuditAnnotation":{"1":["key","string",""],"2":["valueExpression","string",""]},
 "io.k8s.api.admissionregistration.v1.ExpressionWarning":{"2":["fieldRef","string",""],"3":["warning","string",""]},
 "io.k8s.api.admissionregistration.v1.MatchCondition":{"1":["name","string",""],"2":["expression","string",""]},
@@ -522,4 +523,5 @@
 "io.k8s.apimachinery.pkg.runtime.TypeMeta":{"1":["apiVersion","string",""],"2":["kind","string",""]},
 "io.k8s.apimachinery.pkg.runtime.Unknown":{"1":["typeMeta","io.k8s.apimachinery.pkg.runtime.TypeMeta",""],"2":["raw","bytes",""],"3":["contentEncoding","string",""],"4":["contentType","string",""]},
 "io.k8s.apimachinery.pkg.util.intstr.IntOrString":{"1":["type","int64",""],"2":["intVal","int32",""],"3":["strVal","string",""]}
-}
+}`;
+export default text;

@@ -1,4 +1,5 @@
-{
+// Written by generate.ts or generate-wire.ts; do not edit.
+const text: string = String.raw`{
 "io.k8s.api.admissionregistration.v1.AuditAnnotation":{"type":"object","required":["key","valueExpression"],"properties":{"key":{"type":"string"},"valueExpression":{"type":"string"}}},
 "io.k8s.api.admissionregistration.v1.ExpressionWarning":{"type":"object","required":["fieldRef","warning"],"properties":{"fieldRef":{"type":"string"},"warning":{"type":"string"}}},
 "io.k8s.api.admissionregistration.v1.MatchCondition":{"type":"object","required":["name","expression"],"properties":{"expression":{"type":"string"},"name":{"type":"string"}}},
@@ -488,4 +489,5 @@
 "io.k8s.apimachinery.pkg.runtime.RawExtension":{"type":"object"},
 "io.k8s.apimachinery.pkg.util.intstr.IntOrString":{"type":"string","format":"int-or-string"},
 "io.k8s.apimachinery.pkg.version.Info":{"type":"object","required":["major","minor","gitVersion","gitCommit","gitTreeState","buildDate","goVersion","compiler","platform"],"properties":{"buildDate":{"type":"string"},"compiler":{"type":"string"},"emulationMajor":{"type":"string"},"emulationMinor":{"type":"string"},"gitCommit":{"type":"string"},"gitTreeState":{"type":"string"},"gitVersion":{"type":"string"},"goVersion":{"type":"string"},"major":{"type":"string"},"minCompatibilityMajor":{"type":"string"},"minCompatibilityMinor":{"type":"string"},"minor":{"type":"string"},"platform":{"type":"string"}}}
-}
+}`;
+export default text;
