@@ -1,28 +1,40 @@
-// The embedded cluster's API server in this process, on a free port of loopback, as its administrator.
-import { mkdtempSync, rmSync } from 'node:fs';
+// The embedded API server in the test's own process, on loopback, in a temporary directory that `close` removes.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeClient } from '#lib/kube/client.ts';
-import { readKubeconfig } from '#lib/kube/kubeconfig.ts';
 import { createApiServer } from '../../clusters/local/api/server.ts';
-import { pkiPaths } from '../../clusters/local/pki.ts';
+import { ensurePki } from '../../clusters/local/pki.ts';
+import type { RealKubernetes } from './real-kubernetes.ts';
 
-export interface EmbeddedKubernetes {
-  readonly client: KubeClient;
+const PLACEHOLDER = 'https://127.0.0.1:1';
+
+export interface EmbeddedKubernetes extends RealKubernetes {
   readonly url: string;
-  close(): Promise<void>;
 }
 
-/** No controllers, no nodes: just the API. Everything lives in a temporary directory that `close` removes. */
+/** No controllers, no nodes: just the API. */
 export async function startEmbeddedKubernetes(): Promise<EmbeddedKubernetes> {
   const dir = mkdtempSync(join(tmpdir(), 'embedded-kubernetes-'));
   const pkiDir = join(dir, 'pki');
-  const stop = new AbortController();
-  const running = await createApiServer({ dataDir: join(dir, 'data'), pkiDir, port: 0 }).start(stop.signal);
-  const client = new KubeClient({ ...readKubeconfig(pkiPaths(pkiDir).adminKubeconfig), server: running.url });
+  const pki = await ensurePki(pkiDir, { server: PLACEHOLDER });
+  const options = { dataDir: join(dir, 'data'), host: '127.0.0.1', pkiDir };
+  let stop = new AbortController();
+  let running = await createApiServer({ ...options, port: 0 }).start(stop.signal);
+  const { port, url } = running;
+  const kubeconfig = join(dir, 'kubeconfig');
+  writeFileSync(kubeconfig, readFileSync(pki.adminKubeconfig, 'utf8').replaceAll(PLACEHOLDER, url), { mode: 0o600 });
+  const client = KubeClient.fromKubeconfig(kubeconfig);
   return {
     client,
-    url: running.url,
+    url,
+    kubeconfig,
+    restart: async () => {
+      stop.abort();
+      await running.closed;
+      stop = new AbortController();
+      running = await createApiServer({ ...options, port }).start(stop.signal);
+    },
     close: async () => {
       client.close();
       stop.abort();

@@ -324,7 +324,10 @@ const byCreation = (a: ReplicaSet, b: ReplicaSet): number =>
 export function sameTemplate(a: PodTemplate, b: PodTemplate): boolean {
   const plain = (template: PodTemplate): PodTemplate => {
     const { [HASH_LABEL]: _, ...labels } = template.metadata?.labels ?? {};
-    return { ...template, metadata: { ...template.metadata, labels } };
+    // Empty maps and absent ones are one: a merge patch may leave either.
+    const annotations =
+      Object.keys(template.metadata?.annotations ?? {}).length > 0 ? template.metadata?.annotations : undefined;
+    return { ...template, metadata: { ...template.metadata, labels, annotations } };
   };
   return canonicalJson(plain(a)) === canonicalJson(plain(b));
 }

@@ -12,11 +12,12 @@ import type { ResourceRegistry } from '../kinds/registry.ts';
 import { type ApiObject, at, clone, type Fields, isFields, num, rec, recs, str } from '../object.ts';
 import { mergePatch } from '../patch/json-merge.ts';
 import { isStream, type NodeProxy } from '../proxy/node-proxy.ts';
-import { matchesLabelSelector, requestMatch } from '../selectors.ts';
+import { requestMatch } from '../selectors.ts';
 import * as status from '../status.ts';
 import type { Store } from '../storage/store.ts';
 import { parseBody } from './body.ts';
 import { aggregated, allGroups, groupDocument, resourceList } from './discovery.ts';
+import { grantEviction } from './eviction.ts';
 import { type DeleteOptions, type ObjectService, present } from './object-service.ts';
 import type { OpenApi } from './openapi.ts';
 import { type ApiRequest, parseRequestInfo, readBody } from './request.ts';
@@ -473,26 +474,7 @@ export class Handler {
     const { info, incoming, outgoing } = request;
     const input = parseBody(await readBody(incoming), incoming.headers['content-type'] ?? 'application/json');
     const pod = this.#parts.objects.find(definition, namespace, info.name);
-    const isEnded = ['Succeeded', 'Failed', 'Pending'].includes(str(at(pod, 'status', 'phase')));
-    for (const budget of this.#parts.store.list('policy/poddisruptionbudgets', namespace)) {
-      if (isEnded || !matchesLabelSelector(at(budget, 'spec', 'selector'), pod.metadata.labels ?? {})) continue;
-      if (num(at(budget, 'status', 'disruptionsAllowed')) > 0) continue;
-      const healthy = num(at(budget, 'status', 'currentHealthy'));
-      const desired = num(at(budget, 'status', 'desiredHealthy'));
-      throw new status.ApiError(
-        429,
-        'TooManyRequests',
-        "Cannot evict pod as it would violate the pod's disruption budget.",
-        {
-          causes: [
-            {
-              reason: 'DisruptionBudget',
-              message: `The disruption budget ${budget.metadata.name} needs ${desired} healthy pods and has ${healthy} currently`,
-            },
-          ],
-        },
-      );
-    }
+    await grantEviction(this.#parts, pod, request);
     const options = rec(input['deleteOptions']);
     await this.#parts.objects.delete(definition, namespace, info.name, toDeleteOptions(options), request);
     sendJson(
