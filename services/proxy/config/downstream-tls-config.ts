@@ -17,7 +17,7 @@ export interface DownstreamTlsConfig {
   readonly ciphers: string | undefined;
 }
 
-const NOT_SPOKEN = new Set(['istio-peer-exchange', 'h2', 'istio-h2']);
+const NOT_SPOKEN = new Set(['istio-peer-exchange']);
 
 export function compileDownstreamTls(
   typed: TypedConfig | undefined,
@@ -38,7 +38,7 @@ export function compileDownstreamTls(
     validation: validationName(common, secrets),
     requireClientCertificate: booleanOf(message['requireClientCertificate'], false),
     sans: compileSanMatchers(rules.matchTypedSubjectAltNames, rules.matchSubjectAltNames),
-    // What is not spoken is not agreed to: the TCP metadata exchange, and HTTP/2 until it is supported.
+    // What is not spoken is not agreed to: the TCP metadata exchange.
     alpn: (common.alpnProtocols ?? []).filter((protocol) => !NOT_SPOKEN.has(protocol)),
     minVersion: tlsVersion(common.tlsParams?.tlsMinimumProtocolVersion, 'TLSv1.2'),
     maxVersion: tlsVersion(common.tlsParams?.tlsMaximumProtocolVersion, 'TLSv1.3'),

@@ -6,6 +6,7 @@ import type { SecretStore } from '../config/secrets.ts';
 import type { ConnectionInfo, TlsPeer } from '../stack/connection-info.ts';
 import type { ProxyContext } from '../stack/context.ts';
 import { Http1Server } from '../stack/http1-server.ts';
+import { Http2Server } from '../stack/http2-server.ts';
 import { TcpTunnel } from '../tcp/proxy.ts';
 import { DownstreamTls } from './downstream-tls.ts';
 import { readClientHello } from './client-hello.ts';
@@ -25,8 +26,6 @@ export interface AcceptorOptions {
   originalDestination(socket: Socket): Destination | undefined;
   /** Connections that were refused before they reached a chain. */
   onRefused(listener: ListenerConfig, info: ConnectionInfo, reason: string): void;
-  /** Serves HTTP/2; absent until it is supported. */
-  readonly http2?: (socket: Socket, chain: FilterChain, info: ConnectionInfo, initial: Buffer | undefined) => void;
 }
 
 const MAX_PEEK_BYTES = 16 * 1024;
@@ -48,9 +47,11 @@ const NOTHING: Peeked = { bytes: undefined, transport: 'raw_buffer', serverName:
 export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #tls = new WeakMap<FilterChain, DownstreamTls>();
+  readonly http2: Http2Server;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
+    this.http2 = new Http2Server(options.context);
   }
 
   accept(socket: Socket, acceptedBy: ListenerConfig): void {
@@ -128,15 +129,14 @@ export class Acceptor {
       new TcpTunnel(socket, service.tcp, context, info).start();
       return;
     }
-    const { http2 } = this.#options;
     const isHttp2 = info.tls?.alpn === 'h2' || info.tls?.alpn === 'istio-h2' || service.http.codec === 'http2';
-    if (http2 !== undefined && isHttp2) {
-      http2(socket, chain, info, initial);
+    if (isHttp2) {
+      this.http2.serve(socket, chain.service, info, initial);
       return;
     }
-    if (http2 !== undefined && service.http.codec === 'auto') {
+    if (service.http.codec === 'auto' && info.tls === undefined) {
       firstBytes(socket, initial, (bytes) => {
-        if (bytes.toString('latin1', 0, 3) === 'PRI') http2(socket, chain, info, bytes);
+        if (bytes.toString('latin1', 0, 3) === 'PRI') this.http2.serve(socket, chain.service, info, bytes);
         else this.#http1(socket, chain, info, bytes);
       });
       return;

@@ -152,10 +152,12 @@ export class Listeners implements Connections {
   }
 
   drainConnections(): void {
+    this.#acceptor.http2.drain();
     for (const connection of this.#connections.keys()) connection.drain();
   }
 
   closeIdle(): void {
+    this.#acceptor.http2.drain();
     for (const connection of this.#connections.keys()) connection.closeIdle();
   }
 
@@ -169,6 +171,7 @@ export class Listeners implements Connections {
     this.#closed = true;
     clearInterval(this.#timer);
     this.stopAccepting();
+    this.#acceptor.http2.close();
     for (const socket of this.#sockets) socket.destroy();
   }
 }

@@ -34,6 +34,7 @@ export class Http1Server implements Downstream {
   #ended = false;
   #closing = false;
   #draining = false;
+  #decodes = false;
   #busy = false;
   #mode: 'raw' | 'chunk' | 'close' = 'raw';
   wantsPayload = false;
@@ -156,13 +157,21 @@ export class Http1Server implements Downstream {
     const protocol = head.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
     const exchange = new Exchange(this.#context, this.#config, this.#info, this, head, framing, protocol, upgrade);
     this.#exchange = exchange;
-    exchange.begin(this.#reader === undefined);
+    exchange.begin(framing.kind === 'none');
+    // The upstream speaks HTTP/2: it gets the body without its framing.
+    if (this.#reader !== undefined && exchange.cluster?.speaksHttp2(protocol) === true)
+      this.#reader = bodyReader(framing, true);
+    this.#decodes = this.#reader !== undefined && exchange.cluster?.speaksHttp2(protocol) === true;
     return end;
   }
 
   #readBody(reader: BodyReader, buffer: Buffer, at: number): number {
     const end = reader.feed(buffer, at);
-    const data = at === 0 && end === buffer.length ? buffer : buffer.subarray(at, end);
+    const data = this.#decodes
+      ? Buffer.concat(reader.payload)
+      : at === 0 && end === buffer.length
+        ? buffer
+        : buffer.subarray(at, end);
     if (reader.done) this.#reader = undefined;
     const exchange = this.#exchange;
     exchange?.onRequestData(data, reader.done, reader.payloadBytes);

@@ -27,6 +27,8 @@ export function retriesOnReset(retry: RetryPlan, reason: ResetReason): boolean {
     case 'connect-failure':
     case 'connect-timeout':
       return on.has('connect-failure') || on.has('reset') || on.has('reset-before-request');
+    case 'refused-stream':
+      return on.has('refused-stream') || on.has('reset');
     case 'reset':
     case 'protocol-error':
       return on.has('reset');

@@ -9,7 +9,7 @@ import type { RoutePlan } from '../route/plan.ts';
 import { rewriteHost, rewritePath } from '../route/rewrite.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import type { Http1Upstream, ResetReason, UpstreamHandler } from '../upstream/http1-connection.ts';
+import type { ResetReason, UpstreamHandler, UpstreamStream } from '../upstream/http1-connection.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './layer.ts';
 import { mirrorRequest } from './mirror.ts';
@@ -18,6 +18,8 @@ import { isIdempotent, retriesOnReset, retriesOnStatus } from './retry.ts';
 
 /** Largest request body kept for another try. */
 const MAX_REPLAY_BYTES = 64 * 1024;
+const CRLF = Buffer.from('\r\n');
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 /** How long a request waits for the first endpoints of a new cluster. */
 const WARM_MS = 3_000;
 /** Methods whose requests need no Content-Length to say that there is no body. */
@@ -29,7 +31,9 @@ export class Router implements UpstreamHandler {
   #plan!: RoutePlan;
   #cluster!: Cluster;
   #hash: number | undefined;
-  #upstream: Http1Upstream | undefined;
+  #upstream: UpstreamStream | undefined;
+  /** The client's body comes without framing and the upstream needs chunks. */
+  #chunks = false;
   #endpoint: Endpoint | undefined;
   #head = '';
   #body: Buffer[] = [];
@@ -135,12 +139,14 @@ export class Router implements UpstreamHandler {
       if (cluster.isWarming && !this.#warmed) return this.#awaitEndpoints();
       return this.#finish(failure(503, 'UH', 'no_healthy_upstream', 'no healthy upstream'));
     }
-    let upstream = this.#wantsFresh ? undefined : cluster.takeIdle(endpoint, Date.now());
+    const http2 = cluster.speaksHttp2(exchange.protocol);
+    let upstream: UpstreamStream | undefined =
+      this.#wantsFresh || http2 ? undefined : cluster.takeIdle(endpoint, Date.now());
     if (upstream === undefined) {
-      if (cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0)
+      if (!http2 && cluster.connections >= limits.maxConnections && cluster.connections - countIdle(cluster) > 0)
         return this.#queue();
       try {
-        upstream = cluster.open(endpoint);
+        upstream = http2 ? cluster.openHttp2(endpoint) : cluster.open(endpoint);
       } catch (error) {
         exchange.upstreamFailure = (error as Error).message;
         return this.#finish(
@@ -161,9 +167,19 @@ export class Router implements UpstreamHandler {
     const { perTryTimeoutMs } = this.#plan.retry ?? NO_RETRY;
     if (perTryTimeoutMs > 0) this.#tryTimer = setTimeout(() => this.#tryTimeout(), perTryTimeoutMs);
     const attempt = this.#plan.attemptCount ? `x-envoy-attempt-count: ${this.#attempts}\r\n` : '';
-    const body =
+    this.#chunks = upstream.framesBody && exchange.framing.kind === 'close';
+    const encoding = this.#chunks ? 'transfer-encoding: chunked\r\n' : '';
+    const plain =
       this.#body.length === 0 ? undefined : this.#body.length === 1 ? this.#body[0] : Buffer.concat(this.#body);
-    if (!upstream.send(this, `${this.#head}${attempt}\r\n`, body, this.#requestEnded)) exchange.down.pauseRequest();
+    if (
+      !upstream.send(
+        this,
+        `${this.#head}${attempt}${encoding}\r\n`,
+        this.#framed(plain, this.#requestEnded),
+        this.#requestEnded,
+      )
+    )
+      exchange.down.pauseRequest();
     else if (!this.#requestEnded) exchange.down.resumeRequest();
     if (!this.#replayable) this.#body = [];
   }
@@ -175,6 +191,15 @@ export class Router implements UpstreamHandler {
       this.#cluster.warming.delete(this.#dequeue);
       this.#dequeue();
     }, WARM_MS);
+  }
+
+  /** A body without framing as chunks, where the upstream needs them. */
+  #framed(data: Buffer | undefined, end: boolean): Buffer | undefined {
+    if (!this.#chunks) return data;
+    const parts: Buffer[] = [];
+    if (data !== undefined && data.length > 0) parts.push(Buffer.from(`${data.length.toString(16)}\r\n`), data, CRLF);
+    if (end) parts.push(LAST_CHUNK);
+    return Buffer.concat(parts);
   }
 
   #pick(): Endpoint | undefined {
@@ -249,7 +274,7 @@ export class Router implements UpstreamHandler {
       this.#keep(data);
       if (!this.#replayable) this.#body = [];
     }
-    if (!upstream.sendBody(data, end)) this.#exchange.down.pauseRequest();
+    if (!upstream.sendBody(this.#framed(data, end), end)) this.#exchange.down.pauseRequest();
   }
 
   onDrain(): void {
@@ -466,6 +491,13 @@ function resetReply(reason: ResetReason, detail: string, retried: boolean): Retu
         'UF',
         'upstream_reset_before_response_started{connection_timeout}',
         `${text}connection timeout`,
+      );
+    case 'refused-stream':
+      return failure(
+        503,
+        'UR',
+        'upstream_reset_before_response_started{remote_refused_stream_reset}',
+        `${text}remote refused stream reset`,
       );
     case 'protocol-error':
       return failure(502, 'UPE', 'upstream_reset_before_response_started{protocol_error}', `${text}protocol error`);

@@ -4,7 +4,8 @@ import { Balancer } from '#lib/balance/balancer.ts';
 import type { HostGroup } from '#lib/balance/host.ts';
 import type { ClusterConfig, EndpointConfig } from '../config/cluster-config.ts';
 import { Endpoint } from './endpoint.ts';
-import { Http1Upstream } from './http1-connection.ts';
+import { Http1Upstream, type UpstreamStream } from './http1-connection.ts';
+import { Http2Session, Http2Upstream } from './http2-connection.ts';
 import { OutlierDetector } from './outlier.ts';
 
 export interface ClusterCounters {
@@ -44,6 +45,7 @@ export class Cluster {
   #groups: HostGroup<Endpoint>[] = [];
   #balancer: Balancer<Endpoint>;
   readonly #random: () => number;
+  readonly #sessions = new Map<Endpoint, Http2Session>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(config: ClusterConfig, random: () => number) {
@@ -96,7 +98,7 @@ export class Cluster {
     for (const [key, endpoint] of this.endpoints) {
       if (seen.has(key)) continue;
       this.endpoints.delete(key);
-      endpoint.retire();
+      this.#retire(endpoint);
     }
     this.hasEndpoints = true;
     this.#balancer = this.#newBalancer();
@@ -160,6 +162,30 @@ export class Cluster {
     return new Http1Upstream(this, endpoint);
   }
 
+  /** A stream on the endpoint's session; the session is made on first use. */
+  openHttp2(endpoint: Endpoint): UpstreamStream {
+    let session = this.#sessions.get(endpoint);
+    if (session === undefined || !session.isUsable) {
+      session = new Http2Session(this, endpoint);
+      this.#sessions.set(endpoint, session);
+    }
+    return new Http2Upstream(session);
+  }
+
+  closedSession(session: Http2Session): void {
+    if (this.#sessions.get(session.endpoint) === session) this.#sessions.delete(session.endpoint);
+  }
+
+  /** Does this cluster get HTTP/2 from a client of that protocol? */
+  speaksHttp2(protocol: string): boolean {
+    return this.config.http2 || (this.config.mirrorsDownstreamProtocol && protocol === 'HTTP/2');
+  }
+
+  #retire(endpoint: Endpoint): void {
+    endpoint.retire();
+    this.#sessions.get(endpoint)?.retire();
+  }
+
   release(connection: Http1Upstream): void {
     const { endpoint } = connection;
     const { maxRequestsPerConnection } = this.config;
@@ -202,7 +228,7 @@ export class Cluster {
 
   close(): void {
     clearInterval(this.#timer);
-    for (const endpoint of this.endpoints.values()) endpoint.retire();
+    for (const endpoint of this.endpoints.values()) this.#retire(endpoint);
   }
 
   #newBalancer(): Balancer<Endpoint> {

@@ -10,7 +10,23 @@ import type { Cluster } from './cluster.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** Why an upstream stream ended before its response did. */
-export type ResetReason = 'connect-failure' | 'connect-timeout' | 'reset' | 'protocol-error';
+export type ResetReason = 'connect-failure' | 'connect-timeout' | 'reset' | 'refused-stream' | 'protocol-error';
+
+/** One request on its way to an endpoint, over either protocol. */
+export interface UpstreamStream {
+  readonly endpoint: Endpoint;
+  /** Requests that its connection has carried. */
+  readonly uses: number;
+  /** Bodies need HTTP/1.1 framing. */
+  readonly framesBody: boolean;
+  readonly localAddress: string | undefined;
+  peerUris(): readonly string[];
+  send(handler: UpstreamHandler, text: string, body: Buffer | undefined, end: boolean): boolean;
+  sendBody(data: Buffer | undefined, end: boolean): boolean;
+  pause(): void;
+  resume(): void;
+  cancel(): void;
+}
 
 /** Whoever waits for a response. */
 export interface UpstreamHandler {
@@ -26,7 +42,8 @@ export interface UpstreamHandler {
   onDrain(): void;
 }
 
-export class Http1Upstream {
+export class Http1Upstream implements UpstreamStream {
+  readonly framesBody = true;
   readonly endpoint: Endpoint;
   readonly socket: Socket;
   readonly #cluster: Cluster;
