@@ -8,6 +8,7 @@ import { DnsServer } from './dns/server.ts';
 import { EventRecorder } from './events.ts';
 import { ImageTable, toImageEntries } from './image-table.ts';
 import { KubeletServer } from './kubelet/server.ts';
+import { StreamServer } from './kubelet/stream-server.ts';
 import { NodeObject } from './node-object.ts';
 import type { NodeServices } from './pod/node-services.ts';
 import { PodManager } from './pod/pod-manager.ts';
@@ -142,6 +143,7 @@ if (certFile !== undefined && keyFile !== undefined && clientCaFile !== undefine
     clientCaFile,
     pods: manager,
     runtime,
+    streams: new StreamServer(manager),
     log,
   }).start(lifetime.signal);
 }

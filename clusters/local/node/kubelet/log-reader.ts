@@ -64,15 +64,24 @@ export function readLogTail(file: string, maxLines: number, maxBytes: number): s
   return bytes.subarray(Math.max(0, bytes.length - maxBytes)).toString('utf8');
 }
 
-/** Streams a log; with follow, until the container has ended or the signal aborts. */
+/** Streams a log as text; with follow, until the container has ended or the signal aborts. */
 export async function* streamLog(file: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const { text } of streamLogLines(file, options, signal)) yield text;
+}
+
+/** The same, line by line with the stream each came from. */
+export async function* streamLogLines(
+  file: string,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Pick<LogLine, 'stream' | 'text'>> {
   let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
-  const emit = (line: LogLine): Buffer | undefined => {
+  const emit = (line: LogLine): Pick<LogLine, 'stream' | 'text'> | undefined => {
     if (left <= 0) return undefined;
     const whole = options.timestamps === true ? Buffer.concat([Buffer.from(`${line.time} `), line.text]) : line.text;
     const part = whole.length > left ? whole.subarray(0, left) : whole;
     left -= part.length;
-    return part;
+    return { stream: line.stream, text: part };
   };
   const recent = (line: LogLine): boolean =>
     options.since === undefined || Date.parse(line.time) >= options.since.getTime();
@@ -136,7 +145,7 @@ export async function* streamLog(file: string, options: LogOptions, signal: Abor
         for (const line of splitLines(rest.subarray(0, end + 1))) {
           const parsed = tryLogLine(line);
           const part = parsed === undefined ? undefined : emit(parsed);
-          if (part !== undefined && part.length > 0) yield part;
+          if (part !== undefined && part.text.length > 0) yield part;
         }
         rest = Buffer.from(rest.subarray(end + 1));
         continue;

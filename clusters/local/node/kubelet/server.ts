@@ -1,12 +1,14 @@
-// The kubelet's HTTPS API, as the API server calls it: logs of containers, health. Only clients whose certificate the cluster's
+// The kubelet's HTTPS API, as the API server calls it: logs of containers, streams, health. Only clients whose certificate the cluster's
 // authority signed and that belong to system:masters get in.
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { ContainerRuntime } from '../container/runtime.ts';
 import type { PodManager } from '../pod/pod-manager.ts';
 import { type LogOptions, streamLog } from './log-reader.ts';
+import { StreamRefusal, type StreamServer } from './stream-server.ts';
 
 export interface KubeletOptions {
   readonly address: string;
@@ -16,6 +18,7 @@ export interface KubeletOptions {
   readonly clientCaFile: string;
   readonly pods: PodManager;
   readonly runtime: ContainerRuntime;
+  readonly streams: StreamServer;
   readonly log: (line: string) => void;
 }
 
@@ -50,11 +53,7 @@ export class KubeletServer {
       },
       (request, response) => void this.#serve(request, response),
     );
-    this.server.on('upgrade', (_request, socket) => {
-      socket.end(
-        'HTTP/1.1 501 Not Implemented\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nexec, attach and port-forward are not supported by the embedded node yet\n',
-      );
-    });
+    this.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -76,18 +75,39 @@ export class KubeletServer {
     );
   }
 
+  /** Path and query of a request by a client that may ask; throws a Refusal otherwise. */
+  #admit(request: IncomingMessage): { readonly parts: string[]; readonly url: URL } {
+    const subject = (request.socket as TLSSocket).getPeerCertificate().subject as { O?: string | string[] } | undefined;
+    if (![subject?.O ?? []].flat().includes('system:masters'))
+      throw new Refusal(403, 'only the API server may ask this');
+    try {
+      const url = new URL(request.url ?? '/', 'https://kubelet');
+      const parts = url.pathname.split('/').filter((it) => it !== '');
+      return { parts: parts.map(decodeURIComponent), url };
+    } catch {
+      throw new Refusal(400, 'the path of the request is malformed');
+    }
+  }
+
+  /** exec, attach and port-forward: the connection changes its protocol. */
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      const { parts, url } = this.#admit(request);
+      await this.#options.streams.upgrade(parts, url.searchParams, request, socket, head);
+    } catch (error) {
+      const code = error instanceof StreamRefusal || error instanceof Refusal ? error.code : 500;
+      if (code === 500) this.#options.log(`kubelet API: ${(error as Error).stack}`);
+      const body = `${(error as Error).message}\n`;
+      socket.end(
+        `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    }
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const subject = (request.socket as TLSSocket).getPeerCertificate().subject as
-        | { O?: string | string[] }
-        | undefined;
-      if (![subject?.O ?? []].flat().includes('system:masters'))
-        throw new Refusal(403, 'only the API server may ask this');
-      const url = new URL(request.url ?? '/', 'https://kubelet');
-      const parts = url.pathname
-        .split('/')
-        .filter((it) => it !== '')
-        .map(decodeURIComponent);
+      const { parts, url } = this.#admit(request);
       if (parts[0] === 'healthz') {
         response.end('ok');
         return;
@@ -97,7 +117,7 @@ export class KubeletServer {
         return;
       }
       if (['exec', 'attach', 'portForward', 'run'].includes(parts[0] ?? ''))
-        throw new Refusal(501, `${parts[0]} is not supported by the embedded node yet`);
+        throw new Refusal(400, `${parts[0]} needs an upgrade of the connection: WebSocket`);
       throw new Refusal(404, `the node serves no ${url.pathname}`);
     } catch (error) {
       const code = error instanceof Refusal ? error.code : 500;
