@@ -27,6 +27,7 @@ export function observe(objects: readonly KubernetesObject[]): World {
       destinationRules: kind('networking.istio.io', 'DestinationRule'),
       gateways: kind('networking.istio.io', 'Gateway'),
       peerAuthentications: kind('security.istio.io', 'PeerAuthentication'),
+      authorizationPolicies: kind('security.istio.io', 'AuthorizationPolicy'),
       credentials: [],
     },
     workloads: workloadsOf(objects, pods),

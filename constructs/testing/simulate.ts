@@ -83,6 +83,7 @@ export function simulate(objects: readonly KubernetesObject[]): World {
     destinationRules: kind('networking.istio.io', 'DestinationRule'),
     gateways: kind('networking.istio.io', 'Gateway'),
     peerAuthentications: kind('security.istio.io', 'PeerAuthentication'),
+    authorizationPolicies: kind('security.istio.io', 'AuthorizationPolicy'),
     credentials: [],
   };
   return { resources, workloads };

@@ -1,18 +1,14 @@
 // The way of one request through the configuration that the control plane generates, decided by the proxy's own matcher.
 import { nearestName } from '#api/problem.ts';
+import type { RbacInput } from '#lib/match/rbac.ts';
 import { redirectLocation, redirectStatus } from '#lib/match/redirect.ts';
+import { rewriteHost, rewritePath } from '#lib/match/rewrite.ts';
 import { compileRoutes, type Explanation, type MatchRequest } from '#lib/match/routes.ts';
-import {
-  type FilterChain,
-  type HttpConnectionManager,
-  type Listener,
-  type RouteConfiguration,
-  tryUnpack,
-} from '#wire/xds.ts';
+import { type FilterChain, type Listener, type RouteConfiguration, tryUnpack } from '#wire/xds.ts';
 import { generate, type ProxyConfiguration, type ProxyNode } from '../../services/control-plane/generate/index.ts';
 import { buildModel, type Model } from '../../services/control-plane/model/build.ts';
 import type { ModelEndpoint, ModelService } from '../../services/control-plane/model/services.ts';
-import { type Arrival, arrivalAt } from './arrival.ts';
+import { type Arrival, arrivalAt, managerOf, refusalBy } from './arrival.ts';
 import { sharesOf } from './shares.ts';
 import type { Workload, World } from './simulate.ts';
 
@@ -89,6 +85,14 @@ export function traceRequest(world: World, request: TracedRequest): Trace {
   steps.push(`listener ${listener.name}, routes ${routes?.name ?? manager.rds?.routeConfigName ?? '(none)'}`);
   const matched = toMatchRequest(request, url);
   const compiled = compileRoutes((routes ?? {}) as RouteConfiguration);
+  const denied = from.proxy === 'router' && chain ? refusalBy(chain, outsider(from, port, matched)) : undefined;
+  if (denied !== undefined)
+    return {
+      ...base,
+      steps,
+      explanation: undefined,
+      outcomes: [{ share: 1, pods: [], status: 403, refusal: `${from.name} denies access: ${denied}` }],
+    };
   const outcomes = sharesOf(compiled, matched).flatMap(({ share, match }): Outcome[] => {
     if (!match) return [{ share, pods: [], status: 404, refusal: 'no route matches' }];
     if (match.action === 'redirect') {
@@ -100,10 +104,27 @@ export function traceRequest(world: World, request: TracedRequest): Trace {
       const status = match.route.directResponse?.status ?? 0;
       return [{ share, pods: [], status, ...(status >= 400 ? { refusal: `the proxy answers ${status}` } : {}) }];
     }
-    return toCluster(world, model, from, match.cluster, share, matched);
+    const action = match.route.route ?? {};
+    const arriving: MatchRequest = {
+      ...matched,
+      path: rewritePath(action, matched.path, compiled.matchedPathLength(match.route, url.pathname)),
+      authority: rewriteHost(action, matched) ?? matched.authority,
+    };
+    return toCluster(world, model, from, match.cluster, share, arriving);
   });
   return { ...base, steps, explanation: compiled.explain(matched, 0) as Explanation, outcomes };
 }
+
+/** A client outside, as a gateway sees it: without a certificate, from a documentation address. */
+const outsider = (gateway: Workload, port: number, http: MatchRequest): RbacInput => ({
+  http,
+  peer: undefined,
+  directRemoteIp: '192.0.2.1',
+  remoteIp: '192.0.2.1',
+  localIp: gateway.pods[0]?.ip ?? '',
+  localPort: port,
+  serverName: undefined,
+});
 
 function parseUrl(text: string): URL {
   try {
@@ -208,17 +229,6 @@ function findChain(listener: Listener, url: URL): FilterChain | undefined {
     );
   });
   return fits ?? listener.defaultFilterChain ?? undefined;
-}
-
-function managerOf(chain: FilterChain | undefined): HttpConnectionManager | undefined {
-  for (const filter of chain?.filters ?? []) {
-    const found = tryUnpack(
-      'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-      filter.typedConfig ?? undefined,
-    );
-    if (found) return found;
-  }
-  return undefined;
 }
 
 /** Connections that are passed on as they are: TCP, TLS that is not ended, unknown destinations. */

@@ -11,6 +11,7 @@ import {
   routeNameOf,
   serverHosts,
 } from './gateway-servers.ts';
+import { tcpAuthorization } from './authorization.ts';
 import { httpFilter, httpManager } from './http-manager.ts';
 import { clusterOf, type RouteContext } from './http-routes.ts';
 import type { ProxyNode } from './proxy-node.ts';
@@ -112,7 +113,7 @@ function chainsOf(model: Model, proxy: ProxyNode, port: GatewayPort, entry: Gate
       if (sni.length > 0 && targets.length > 0)
         chains.push({
           filterChainMatch: { serverNames: sni, transportProtocol: 'tls' },
-          filters: tcpFilters(targets, model, proxy),
+          filters: [...tcpAuthorization(model, proxy), ...tcpFilters(targets, model, proxy)],
         });
     }
     for (const tcp of service.spec.tcp ?? []) {
@@ -121,7 +122,8 @@ function chainsOf(model: Model, proxy: ProxyNode, port: GatewayPort, entry: Gate
         name: clusterOf(context, it.destination!, service.namespace),
         weight: it.weight ?? 100,
       }));
-      if (matches && targets.length > 0) chains.push({ filters: tcpFilters(targets, model, proxy) });
+      if (matches && targets.length > 0)
+        chains.push({ filters: [...tcpAuthorization(model, proxy), ...tcpFilters(targets, model, proxy)] });
     }
   }
   return chains;

@@ -1,6 +1,7 @@
 // HTTP connection managers of the three places that have one: outbound, inbound, gateway.
 import { type Any, type HttpConnectionManager, type HttpFilter, packAny, type RouteConfiguration } from '#wire/xds.ts';
 import type { Model } from '../model/build.ts';
+import { httpAuthorization } from './authorization.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { extension } from './values.ts';
 
@@ -55,11 +56,13 @@ const alpn = extension('istio.alpn', 'istio.envoy.config.filter.http.alpn.v2alph
 });
 
 /** Filters in their order; a stock Envoy gets none that it does not have. */
-function filters(options: HttpManagerOptions, proxy: ProxyNode): HttpFilter[] {
+function filters(options: HttpManagerOptions, model: Model, proxy: ProxyNode): HttpFilter[] {
   const istio = proxy.flavour === 'istio';
   const outgoing = options.direction !== 'inbound';
   return [
     ...(istio ? [peerMetadata(options.direction)] : []),
+    // A sidecar's own requests are judged where they arrive.
+    ...(options.direction === 'outbound' ? [] : httpAuthorization(model, proxy)),
     extension('envoy.filters.http.grpc_stats', 'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig', {
       emitFilterState: true,
     }),
@@ -87,7 +90,7 @@ export function httpManager(options: HttpManagerOptions, model: Model, proxy: Pr
           },
         }
       : { routeConfig: options.routes }),
-    httpFilters: filters(options, proxy),
+    httpFilters: filters(options, model, proxy),
     accessLog: accessLogs(model),
     serverName: 'istio-envoy',
     ...(options.direction === 'inbound' ? { serverHeaderTransformation: 'PASS_THROUGH' } : {}),

@@ -2,6 +2,7 @@
 import type { FilterChain, Listener, RouteConfiguration } from '#wire/xds.ts';
 import type { Model } from '../model/build.ts';
 import { isHttp, isHttp2, type Protocol } from '../model/protocol.ts';
+import { tcpAuthorization } from './authorization.ts';
 import { httpFilter, httpManager } from './http-manager.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
 import { mutualTlsMode } from './mutual-tls-mode.ts';
@@ -71,7 +72,7 @@ function chainsFor(model: Model, proxy: ProxyNode, port: InboundPort | undefined
       ),
     ),
   ];
-  const tcp = () => tcpFilters(cluster, model, proxy);
+  const tcp = () => [...tcpAuthorization(model, proxy), ...tcpFilters(cluster, model, proxy)];
   const tls = (alpn: readonly string[]) => ({
     transportSocket: extension(
       'envoy.transport_sockets.tls',

@@ -4,6 +4,7 @@ import type { KindDefinition } from '#api/definition.ts';
 import { destinationRule } from '#api/destination-rule.ts';
 import { gateway } from '#api/gateway.ts';
 import { ConfigMapName, SYSTEM_NAMESPACE } from '#api/names.ts';
+import { authorizationPolicy } from '#api/authorization-policy.ts';
 import { peerAuthentication } from '#api/peer-authentication.ts';
 import { formatProblem, isError } from '#api/problem.ts';
 import { virtualService } from '#api/virtual-service.ts';
@@ -102,6 +103,7 @@ export class ResourceStore {
       destinationRules: this.#valid('destinationRules', destinationRule),
       gateways: this.#valid('gateways', gateway),
       peerAuthentications: this.#valid('peerAuthentications', peerAuthentication),
+      authorizationPolicies: this.#valid('authorizationPolicies', authorizationPolicy),
       credentials: this.#list('secrets').flatMap((secret) => toCredential(secret as SecretObject) ?? []),
     };
   }
@@ -160,6 +162,7 @@ const WATCHED = {
   destinationRules: refOf(destinationRule),
   gateways: refOf(gateway),
   peerAuthentications: refOf(peerAuthentication),
+  authorizationPolicies: refOf(authorizationPolicy),
 } as const satisfies Record<string, ResourceRef>;
 
 type Watched = keyof typeof WATCHED;
@@ -173,6 +176,7 @@ const CHANGES: Readonly<Record<Watched, ChangeKind>> = {
   destinationRules: 'config',
   gateways: 'config',
   peerAuthentications: 'config',
+  authorizationPolicies: 'config',
 };
 
 /** Whether an update can change what is generated. */

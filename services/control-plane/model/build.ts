@@ -1,4 +1,5 @@
 // Resources -> the immutable model that generators read. The list of its parts is this file.
+import type { AuthorizationPolicySpec } from '#api/authorization-policy.ts';
 import type { DestinationRuleSpec } from '#api/destination-rule.ts';
 import type { GatewaySpec } from '#api/gateway.ts';
 import type { PeerAuthenticationSpec } from '#api/peer-authentication.ts';
@@ -47,6 +48,7 @@ export interface Model {
   readonly destinationRules: readonly ModelDestinationRule[];
   readonly gateways: ReadonlyMap<string, ModelGateway>;
   readonly peerAuthentications: readonly Resource<PeerAuthenticationSpec>[];
+  readonly authorizationPolicies: readonly Resource<AuthorizationPolicySpec>[];
   /** By `<namespace>/<name>`. */
   readonly credentials: ReadonlyMap<string, CredentialResource>;
 }
@@ -89,6 +91,7 @@ export function buildModel(resources: Resources): Model {
       }),
     ),
     peerAuthentications: [...resources.peerAuthentications].sort(byAge),
+    authorizationPolicies: [...(resources.authorizationPolicies ?? [])].sort(byAge),
     credentials: new Map(resources.credentials.map((it) => [`${it.namespace}/${it.name}`, it])),
   };
 }

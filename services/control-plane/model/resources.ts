@@ -1,4 +1,5 @@
 // What ingest hands to the model: everything that was read, as Kubernetes writes it, in no order that means anything.
+import type { AuthorizationPolicySpec } from '#api/authorization-policy.ts';
 import type { DestinationRuleSpec } from '#api/destination-rule.ts';
 import type { GatewaySpec } from '#api/gateway.ts';
 import type { PeerAuthenticationSpec } from '#api/peer-authentication.ts';
@@ -123,5 +124,7 @@ export interface Resources {
   readonly destinationRules: readonly Resource<DestinationRuleSpec>[];
   readonly gateways: readonly Resource<GatewaySpec>[];
   readonly peerAuthentications: readonly Resource<PeerAuthenticationSpec>[];
+  /** @default [] */
+  readonly authorizationPolicies?: readonly Resource<AuthorizationPolicySpec>[] | undefined;
   readonly credentials: readonly CredentialResource[];
 }

@@ -6,6 +6,7 @@ import type { IstioMetrics } from '../telemetry/istio-metrics.ts';
 import { CORS_FILTER, corsLayer } from './layers/cors.ts';
 import { FAULT_FILTER, faultLayer } from './layers/fault.ts';
 import { istioStats, istioTcpStats } from './layers/istio-stats.ts';
+import { HTTP_RBAC_FILTER, httpRbacLayer, NETWORK_RBAC_FILTER, tcpRbacLayer } from './layers/rbac.ts';
 import { inboundPeerMetadata, outboundPeerMetadata } from './layers/peer-metadata.ts';
 
 /** Done by the codec, the router or the TLS client, or without effect on traffic. */
@@ -35,13 +36,16 @@ export function createFilterFactory(metrics: IstioMetrics, routes: RouteStore, s
           return faultLayer();
         case CORS_FILTER:
           return corsLayer();
+        case HTTP_RBAC_FILTER:
+          return httpRbacLayer(filter);
         default:
           if (NO_LAYER.has(name) || filter['isOptional'] === true) return undefined;
           throw new Error(`HTTP filter ${name} is not supported`);
       }
     },
-    tcp(name) {
+    tcp(name, filter) {
       if (name === 'istio.stats') return istioTcpStats(metrics);
+      if (name === NETWORK_RBAC_FILTER) return tcpRbacLayer(filter);
       if (NO_LAYER.has(name)) return undefined;
       throw new Error(`network filter ${name} is not supported`);
     },
