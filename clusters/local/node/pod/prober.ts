@@ -14,6 +14,9 @@ export interface ProberEvents {
   failed(kind: ProbeKind, message: string): void;
 }
 
+/** First pause before a container that is not up yet is asked again, in ms; each next one is half as long again. */
+const firstEarlyMs = 100;
+
 export class Prober {
   started: boolean;
   ready: boolean;
@@ -63,19 +66,33 @@ export class Prober {
     const timeoutMs = (probe.timeoutSeconds || 1) * 1000;
     let successes = 0;
     let failures = 0;
+    let earlyMs = firstEarlyMs;
+    let countedAt = 0;
     const once = async (): Promise<void> => {
       const began = Date.now();
       const result = await runAction(probe, this.context, timeoutMs);
       if (this.stopped) return;
+      if (!result.ok && earlyMs < periodMs && kind !== 'Liveness' && countedAt > 0 && began - countedAt < periodMs) {
+        this.later(earlyMs, () => void once());
+        earlyMs *= 1.5;
+        return;
+      }
+      countedAt = began;
       if (result.ok) {
         successes += 1;
         failures = 0;
+        earlyMs = Number.POSITIVE_INFINITY;
       } else {
         failures += 1;
         successes = 0;
       }
       const again = this.settle(kind, probe, result, successes, failures);
-      if (again) this.later(Math.max(0, periodMs - (Date.now() - began)), () => void once());
+      // A container that has just started is asked again soon, so that it is ready when it can be and not a period later;
+      // only one failure a period counts.
+      const early = !result.ok && kind !== 'Liveness' && earlyMs < periodMs;
+      const waitMs = early ? earlyMs : Math.max(0, periodMs - (Date.now() - began));
+      if (early) earlyMs *= 1.5;
+      if (again) this.later(waitMs, () => void once());
     };
     this.later((probe.initialDelaySeconds ?? 0) * 1000, () => void once());
   }
