@@ -1,6 +1,7 @@
 // Access control (envoy.filters.http.rbac and envoy.filters.network.rbac): refuses what the rules do not let through.
 import { compileRbac, type RbacConfig, type RbacInput, type RbacPeer } from '#lib/match/rbac.ts';
 import { parseAddress } from '#lib/match/addresses.ts';
+import { type TypedConfig, unpackTyped } from '../../config/typed.ts';
 import type { TcpLayer } from '../../tcp/proxy.ts';
 import type { ConnectionInfo, TlsPeer } from '../connection-info.ts';
 import type { Exchange } from '../exchange.ts';
@@ -9,8 +10,16 @@ import type { Layer } from '../layer.ts';
 export const HTTP_RBAC_FILTER = 'envoy.filters.http.rbac';
 export const NETWORK_RBAC_FILTER = 'envoy.filters.network.rbac';
 
+/** The filter as a chain names it; its rules are in the typed configuration. */
 interface RbacFilter {
-  readonly rules?: RbacConfig | null;
+  readonly typedConfig?: TypedConfig;
+}
+
+/** undefined where there are rules to try out only: nobody is refused by them. A filter without configuration is an error, not a pass. */
+function rulesOf(filter: RbacFilter, name: string): RbacConfig | undefined {
+  if (filter.typedConfig === undefined) throw new Error(`${name} has no configuration`);
+  const { message } = unpackTyped(filter.typedConfig);
+  return (message['rules'] as RbacConfig | null | undefined) ?? undefined;
 }
 
 /** Only a peer that showed a certificate counts. */
@@ -29,8 +38,9 @@ const inputOf = (connection: ConnectionInfo, remoteIp: string, http: RbacInput['
 
 /** @throws Error where a rule is not supported: the configuration is refused as a whole */
 export function httpRbacLayer(filter: RbacFilter): Layer | undefined {
-  if (filter.rules == null) return undefined; // rules to try out only: there is nobody to report to yet
-  const rbac = compileRbac(filter.rules);
+  const rules = rulesOf(filter, HTTP_RBAC_FILTER);
+  if (rules === undefined) return undefined;
+  const rbac = compileRbac(rules);
   return {
     name: HTTP_RBAC_FILTER,
     onRequest(exchange) {
@@ -63,8 +73,9 @@ function remoteIpOf(exchange: Exchange): string {
 }
 
 export function tcpRbacLayer(filter: RbacFilter): TcpLayer | undefined {
-  if (filter.rules == null) return undefined;
-  const rbac = compileRbac(filter.rules);
+  const rules = rulesOf(filter, NETWORK_RBAC_FILTER);
+  if (rules === undefined) return undefined;
+  const rbac = compileRbac(rules);
   return {
     name: NETWORK_RBAC_FILTER,
     onConnection({ connection }) {
