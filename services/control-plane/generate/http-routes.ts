@@ -1,5 +1,4 @@
 // The http rules of a VirtualService -> Envoy routes, one for each match, in order.
-import { tryDurationMs } from '#api/duration.ts';
 import type {
   Destination,
   HeaderOperations,
@@ -20,7 +19,8 @@ import {
 import type { Model, ModelVirtualService } from '../model/build.ts';
 import { resolveHost } from '../model/hosts.ts';
 import { faultOf } from './fault.ts';
-import { clusterName, durationMs, toDuration, uint } from './values.ts';
+import { hashPolicies } from './hash-policy.ts';
+import { clusterName, toDuration, uint } from './values.ts';
 
 /** Where the rules are read for. */
 export interface RouteContext {
@@ -99,7 +99,7 @@ function toRoute(
   match: HttpMatchRequest | undefined,
   namespace: string,
 ): Route {
-  const name = http.name ? (match?.name ? `${http.name}.${match.name}` : http.name) : 'default';
+  const name = [http.name, match?.name].filter((it) => it).join('.');
   const fault = faultOf(http.fault);
   return {
     name,
@@ -244,11 +244,11 @@ function routeAction(
         ]
       : []),
   ];
-  const hash = context.model.destinationRules.find((rule) =>
-    targets.some(
-      (it) => resolveHost(it.destination?.host ?? '', namespace, context.model.mesh.domainSuffix) === rule.host,
-    ),
-  )?.spec.trafficPolicy?.loadBalancer?.consistentHash;
+  const hashes = hashPolicies(
+    context.model,
+    context.namespace,
+    targets.map((it) => clusterOf(context, it.destination!, namespace)),
+  );
   return {
     ...(targets.length === 1 && !targets[0]!.headers
       ? { cluster: clusterOf(context, targets[0]!.destination!, namespace) }
@@ -264,7 +264,7 @@ function routeAction(
             },
           }),
     timeout: toDuration(http.timeout, 0),
-    retryPolicy: retryPolicy(http.retries),
+    retryPolicy: retryPolicy(http.retries, hashes.length > 0),
     maxGrpcTimeout: toDuration(http.timeout, 0),
     ...(rewrite?.authority ? { hostRewriteLiteral: rewrite.authority } : {}),
     ...(rewrite?.uriRegexRewrite
@@ -293,34 +293,16 @@ function routeAction(
           })),
         }
       : {}),
-    ...(hash ? { hashPolicy: hashPolicy(hash) } : {}),
+    ...(hashes.length > 0 ? { hashPolicy: hashes } : {}),
   };
 }
 
 const toPercent = (value: number | undefined) => (value === undefined ? undefined : { value });
 
-function hashPolicy(
-  hash: NonNullable<NonNullable<ReturnType<() => import('#api/traffic-policy.ts').LoadBalancer>>['consistentHash']>,
-): NonNullable<RouteAction['hashPolicy']> {
-  if (hash.httpHeaderName) return [{ header: { headerName: hash.httpHeaderName } }];
-  if (hash.httpCookie)
-    return [
-      {
-        cookie: {
-          name: hash.httpCookie.name ?? '',
-          ...(hash.httpCookie.ttl !== undefined ? { ttl: durationMs(tryDurationMs(hash.httpCookie.ttl) ?? 0) } : {}),
-          path: hash.httpCookie.path ?? '',
-        },
-      },
-    ];
-  if (hash.httpQueryParameterName) return [{ queryParameter: { name: hash.httpQueryParameterName } }];
-  return [{ connectionProperties: { sourceIp: true } }];
-}
-
 const defaultRetryOn = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';
 
-/** Istio's: two retries, on other hosts, where nothing else is said. */
-export function retryPolicy(retries: HttpRetry | undefined): RetryPolicy {
+/** Istio's: two retries, on other hosts, where nothing else is said; hashing must come to the same host again. */
+export function retryPolicy(retries: HttpRetry | undefined, hashes = false): RetryPolicy {
   if (retries?.attempts === 0) return { numRetries: uint(0) };
   const conditions = (retries?.retryOn || defaultRetryOn).split(',').map((it) => it.trim());
   const statuses = conditions.filter((it) => /^[1-5]\d\d$/.test(it)).map(Number);
@@ -331,21 +313,25 @@ export function retryPolicy(retries: HttpRetry | undefined): RetryPolicy {
       ...(statuses.length > 0 && !names.includes('retriable-status-codes') ? ['retriable-status-codes'] : []),
     ].join(','),
     numRetries: uint(retries?.attempts ?? 2),
-    retriableStatusCodes: statuses.length > 0 ? statuses : [503],
-    retryHostPredicate: [
-      {
-        name: 'envoy.retry_host_predicates.previous_hosts',
-        typedConfig: {
-          typeUrl: 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-          value: new Uint8Array(),
-        },
-      },
-    ],
-    hostSelectionRetryMaxAttempts: 5,
+    ...(statuses.length > 0 ? { retriableStatusCodes: statuses } : {}),
+    ...(hashes || retries?.retryIgnorePreviousHosts === false ? {} : previousHosts),
     ...(retries?.perTryTimeout ? { perTryTimeout: toDuration(retries.perTryTimeout) } : {}),
     ...(retries?.backoff ? { retryBackOff: { baseInterval: toDuration(retries.backoff) } } : {}),
   };
 }
+
+const previousHosts: Partial<RetryPolicy> = {
+  retryHostPredicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      typedConfig: {
+        typeUrl: 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+        value: new Uint8Array(),
+      },
+    },
+  ],
+  hostSelectionRetryMaxAttempts: 5,
+};
 
 function headerFields(
   operations:

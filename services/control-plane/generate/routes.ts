@@ -5,6 +5,7 @@ import { compareHosts, hostCovers } from '../model/hosts.ts';
 import { isHttp } from '../model/protocol.ts';
 import type { ModelService } from '../model/services.ts';
 import { type GatewayEntry, gatewayPorts, routeNameOf, serverHosts } from './gateway-servers.ts';
+import { hashPolicies } from './hash-policy.ts';
 import { httpRoutes, type RouteContext, retryPolicy } from './http-routes.ts';
 import type { ProxyNode } from './proxy-node.ts';
 import { clusterName, type Generated } from './values.ts';
@@ -41,7 +42,7 @@ function sidecarRoutes(model: Model, proxy: ProxyNode): RouteConfiguration[] {
         domains: serviceDomains(service, port, proxy.namespace, model.mesh.domainSuffix),
         routes: routed?.spec.http?.length
           ? routes
-          : [defaultRoute(clusterName('outbound', port, '', service.hostname))],
+          : [defaultRoute(model, proxy.namespace, clusterName('outbound', port, '', service.hostname))],
         includeRequestAttemptCount: true,
       };
     });
@@ -74,11 +75,20 @@ const mostSpecific = (all: readonly ModelVirtualService[], host: string): ModelV
     .flatMap((it) => it.hosts.filter((pattern) => hostCovers(pattern, host)).map((pattern) => ({ it, pattern })))
     .sort((a, b) => compareHosts(a.pattern, b.pattern))[0]?.it;
 
-const defaultRoute = (cluster: string): Route => ({
-  name: 'default',
-  match: { prefix: '/' },
-  route: { cluster, timeout: { seconds: 0 }, retryPolicy: retryPolicy(undefined), maxGrpcTimeout: { seconds: 0 } },
-});
+function defaultRoute(model: Model, clientNamespace: string, cluster: string): Route {
+  const hashes = hashPolicies(model, clientNamespace, [cluster]);
+  return {
+    name: 'default',
+    match: { prefix: '/' },
+    route: {
+      cluster,
+      timeout: { seconds: 0 },
+      retryPolicy: retryPolicy(undefined, hashes.length > 0),
+      maxGrpcTimeout: { seconds: 0 },
+      ...(hashes.length > 0 ? { hashPolicy: hashes } : {}),
+    },
+  };
+}
 
 /** Every way to write the name of a service from a namespace. */
 export function serviceDomains(service: ModelService, port: number, namespace: string, domainSuffix: string): string[] {
