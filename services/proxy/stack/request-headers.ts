@@ -33,7 +33,7 @@ const INTERNAL_ONLY = [
 export function admitRequest(exchange: Exchange): LocalReply | undefined {
   const { head, config } = exchange;
   if (head.minor === 0 && exchange.protocol === 'HTTP/1.0' && !config.acceptHttp10) {
-    return { status: 426, body: 'Upgrade Required', flag: 'DPE', details: 'low_version' };
+    return { status: 426, body: 'Upgrade Required', flag: 'DPE', details: 'low_version', isPlain: true };
   }
   if (exchange.upgrade !== undefined && !config.upgrades.has(exchange.upgrade)) {
     if (exchange.upgrade !== 'h2c') return { status: 403, body: '', flag: '', details: 'upgrade_failed' };

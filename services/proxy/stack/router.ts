@@ -1,19 +1,17 @@
 // The last layer: picks an endpoint, sends the request, tries again where the route allows it, and passes the answer back.
 import type { Socket } from 'node:net';
 import type { Framing } from '#lib/http/framing.ts';
-import { cutHopByHop } from '#lib/http/framing.ts';
 import { needleOf, type ResponseHead } from '#lib/http/head.ts';
-import { applyHeaderOps } from '../route/header-ops.ts';
 import { requestHash } from '../route/hash.ts';
 import type { RoutePlan } from '../route/plan.ts';
-import { rewriteHost, rewritePath } from '../route/rewrite.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import type { ResetReason, UpstreamHandler, UpstreamStream } from '../upstream/http1-connection.ts';
 import type { Exchange } from './exchange.ts';
 import { failure } from './layer.ts';
 import { mirrorRequest } from './mirror.ts';
-import { setAuthority, setPath } from './request-headers.ts';
+import { connectBody, reasonText, resetReply } from './upstream-failure.ts';
+import { upstreamHead } from './upstream-head.ts';
 import { isIdempotent, retriesOnReset, retriesOnStatus } from './retry.ts';
 
 /** Largest request body kept for another try. */
@@ -22,8 +20,6 @@ const CRLF = Buffer.from('\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 /** How long a request waits for the first endpoints of a new cluster. */
 const WARM_MS = 3_000;
-/** Methods whose requests need no Content-Length to say that there is no body. */
-const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'CONNECT', 'TRACE']);
 const GRPC_STATUS = needleOf('grpc-status');
 
 export class Router implements UpstreamHandler {
@@ -83,7 +79,7 @@ export class Router implements UpstreamHandler {
       this.#hash = hash;
       exchange.setCookie = setCookie;
     }
-    this.#prepareHead();
+    this.#head = upstreamHead(exchange, plan);
     if (plan.timeoutMs > 0 && exchange.upgrade === undefined) {
       this.#timer = setTimeout(() => this.#timeout('UT', 'response_timeout'), plan.timeoutMs);
     }
@@ -91,40 +87,6 @@ export class Router implements UpstreamHandler {
       if (end && exchange.context.random() < mirror.fraction) mirrorRequest(exchange, mirror.cluster, this.#head, held);
     }
     this.#attempt();
-  }
-
-  #prepareHead(): void {
-    const exchange = this.#exchange;
-    const { head } = exchange;
-    const plan = this.#plan;
-    if (exchange.upgrade === undefined) cutHopByHop(head);
-    const weighted = plan.weighted[exchange.match?.weightedIndex ?? -1]?.request;
-    if (weighted !== undefined) applyHeaderOps(weighted, head, exchange, (value) => setAuthority(exchange, value));
-    for (const ops of plan.requestOps) applyHeaderOps(ops, head, exchange, (value) => setAuthority(exchange, value));
-    if (plan.rewrites) this.#rewrite();
-    if (!exchange.config.suppressEnvoyHeaders && plan.timeoutMs > 0) {
-      head.set('x-envoy-expected-rq-timeout-ms', String(plan.timeoutMs));
-    }
-    if (head.minor === 0) head.setStartLine(`${head.method} ${head.path} HTTP/1.1`);
-    if (plan.attemptCount) head.remove('x-envoy-attempt-count');
-    if (exchange.framing.kind === 'none' && !BODILESS.has(head.method) && !head.has('content-length'))
-      head.append('content-length', '0');
-    this.#head = head.text;
-  }
-
-  #rewrite(): void {
-    const exchange = this.#exchange;
-    const { head } = exchange;
-    const host = rewriteHost(this.#plan, head.path, (name) => exchange.header(name));
-    if (host !== undefined && host !== head.authority) {
-      if (this.#plan.action['appendXForwardedHost'] === true) head.append('x-forwarded-host', head.authority);
-      head.set('x-envoy-original-host', head.authority);
-      setAuthority(exchange, host);
-    }
-    const path = rewritePath(this.#plan, head.path);
-    if (path === head.path) return;
-    head.set('x-envoy-original-path', head.path);
-    setPath(exchange, path);
   }
 
   #attempt(): void {
@@ -462,51 +424,4 @@ function countIdle(cluster: Cluster): number {
 
 function noteGrpcStatus(exchange: Exchange, status: string | undefined): void {
   if (status !== undefined) exchange.grpcStatus = Number(status);
-}
-
-function reasonText(detail: string): string {
-  return detail.replace(/[^\x21-\x7e]+/g, '_');
-}
-
-function connectBody(detail: string): string {
-  const transport = detail === '' ? '' : `, transport failure reason: ${detail}`;
-  return `upstream connect error or disconnect/reset before headers. reset reason: remote connection failure${transport}`;
-}
-
-function resetReply(reason: ResetReason, detail: string, retried: boolean): ReturnType<typeof failure> {
-  const text = retried
-    ? 'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: '
-    : 'upstream connect error or disconnect/reset before headers. reset reason: ';
-  switch (reason) {
-    case 'connect-failure':
-      return failure(
-        503,
-        'UF',
-        'upstream_reset_before_response_started{remote_connection_failure}',
-        connectBody(detail),
-      );
-    case 'connect-timeout':
-      return failure(
-        503,
-        'UF',
-        'upstream_reset_before_response_started{connection_timeout}',
-        `${text}connection timeout`,
-      );
-    case 'refused-stream':
-      return failure(
-        503,
-        'UR',
-        'upstream_reset_before_response_started{remote_refused_stream_reset}',
-        `${text}remote refused stream reset`,
-      );
-    case 'protocol-error':
-      return failure(502, 'UPE', 'upstream_reset_before_response_started{protocol_error}', `${text}protocol error`);
-    case 'reset':
-      return failure(
-        503,
-        'UC',
-        'upstream_reset_before_response_started{connection_termination}',
-        `${text}connection termination`,
-      );
-  }
 }
