@@ -76,12 +76,10 @@ function fieldReader(field: string, definition: ResourceDefinition): (object: Ap
   if (field === 'metadata.namespace' && definition.namespaced) return (object) => object.metadata.namespace ?? '';
   const own = definition.rules.selectable?.[field];
   if (own !== undefined) return own;
-  throw badRequest(
-    `Unable to find ${JSON.stringify(apiVersion(definition))} ${JSON.stringify(definition.resource)} that match label selector "", field selector "${field}": field label not supported: ${field}`,
-  );
+  if (definition.rules.selectable === undefined)
+    throw badRequest(`"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
+  throw badRequest(`field label not supported: ${field}`);
 }
-const apiVersion = (definition: ResourceDefinition): string =>
-  definition.group === '' ? definition.version : `${definition.group}/${definition.version}`;
 
 /** A metav1.LabelSelector; the empty one matches everything. */
 export function matchesLabelSelector(selector: unknown, labels: Readonly<Record<string, string>>): boolean {

@@ -8,6 +8,21 @@ import { runCelRules } from './cel-rules.ts';
 import { readJsonPath } from './json-path.ts';
 import { applyDefaults, validateSchema } from './structural.ts';
 
+/** Faults of shape after which rules would stumble. */
+const stopsRules: ReadonlySet<string> = new Set([
+  'FieldValueRequired',
+  'FieldValueTypeInvalid',
+  'FieldValueNotSupported',
+  'FieldValueTooMany',
+  'FieldValueTooLong',
+]);
+const unchecked = {
+  type: 'FieldValueInvalid',
+  field: '<nil>',
+  message:
+    'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+} as const;
+
 export function definitionsOf(crd: ApiObject): ResourceDefinition[] {
   const spec = rec(crd['spec']);
   const names = rec(spec['names']);
@@ -28,6 +43,7 @@ export function definitionsOf(crd: ApiObject): ResourceDefinition[] {
           metadata: objectMetaShape,
         },
       };
+      const hasRules = JSON.stringify(root).includes('"x-kubernetes-validations"');
       const preserveUnknown =
         spec['preserveUnknownFields'] === true || root['x-kubernetes-preserve-unknown-fields'] === true;
       return {
@@ -61,6 +77,8 @@ export function definitionsOf(crd: ApiObject): ResourceDefinition[] {
             const first = problems.all.length;
             validateSchema(object, root, '', problems);
             if (problems.all.length === first) runCelRules(object, before, root, problems);
+            else if (hasRules && problems.all.slice(first).some((problem) => stopsRules.has(problem.type)))
+              problems.all.push(unchecked);
           },
         },
       };

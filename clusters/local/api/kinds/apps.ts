@@ -55,8 +55,8 @@ const deployment = workloadRules({
   columns: [
     nameColumn,
     column('Ready', (o) => `${count('status', 'readyReplicas')(o)}/${count('spec', 'replicas')(o)}`),
-    column('Up-to-date', count('status', 'updatedReplicas'), 'integer'),
-    column('Available', count('status', 'availableReplicas'), 'integer'),
+    column('Up-to-date', (o) => String(count('status', 'updatedReplicas')(o))),
+    column('Available', (o) => String(count('status', 'availableReplicas')(o))),
     ageColumn,
     ...templateColumns,
     selector,

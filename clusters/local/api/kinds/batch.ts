@@ -13,8 +13,7 @@ function defaultJobSpec(spec: Record<string, unknown>): void {
   spec['backoffLimit'] ??= 6;
   spec['completionMode'] ??= 'NonIndexed';
   spec['suspend'] ??= false;
-  spec['manualSelector'] ??= undefined;
-  if (spec['manualSelector'] === undefined) delete spec['manualSelector'];
+  spec['manualSelector'] ??= false;
   spec['podReplacementPolicy'] ??= isFields(spec['podFailurePolicy']) ? 'Failed' : 'TerminatingOrFailed';
 }
 
@@ -48,7 +47,7 @@ const job: KindRules = {
     const template = rec(at(object, 'spec', 'template', 'spec'));
     validatePodSpec(template, 'spec.template.spec', problems);
     if (template['restartPolicy'] === 'Always')
-      problems.notSupported('spec.template.spec.restartPolicy', 'Always', ['OnFailure', 'Never']);
+      problems.required('spec.template.spec.restartPolicy', 'valid values: "OnFailure", "Never"');
   },
   validateUpdate(object, before, problems) {
     immutable(at(object, 'spec', 'selector'), at(before, 'spec', 'selector'), 'spec.selector', problems);

@@ -84,6 +84,10 @@ const pod: KindRules = {
 
 const namespace: KindRules = {
   nameRule: 'label',
+  defaults(object) {
+    if (object.metadata.name === undefined) return;
+    object.metadata.labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name };
+  },
   prepareCreate(object) {
     object['spec'] = { finalizers: ['kubernetes'] };
     object['status'] = { phase: 'Active' };
@@ -117,19 +121,23 @@ const configMap: KindRules = {
       if (JSON.stringify(object[key]) !== JSON.stringify(before[key]))
         problems.forbidden(key, 'field is immutable when `immutable` is set');
   },
-  columns: [nameColumn, column('Data', dataCount, 'integer'), ageColumn],
+  columns: [nameColumn, column('Data', (object) => String(dataCount(object))), ageColumn],
 };
 
 const secret: KindRules = {
   defaults(object) {
     if (str(object['type']) === '') object['type'] = 'Opaque';
+    foldStringData(object);
   },
-  prepareCreate: foldStringData,
-  prepareUpdate: foldStringData,
   validateUpdate(object, before, problems) {
     immutable(object['type'], before['type'], 'type', problems);
   },
-  columns: [nameColumn, column('Type', field('type')), column('Data', dataCount, 'integer'), ageColumn],
+  columns: [
+    nameColumn,
+    column('Type', field('type')),
+    column('Data', (object) => String(dataCount(object))),
+    ageColumn,
+  ],
   selectable: { type: field('type') },
 };
 

@@ -29,7 +29,7 @@ export function validatePodSpec(spec: Fields, path: string, problems: FieldProbl
       validateContainer(container, `${path}.${field}[${index}]`, names, volumes, problems);
   const restart = str(spec['restartPolicy']);
   if (!['Always', 'OnFailure', 'Never'].includes(restart))
-    problems.notSupported(`${path}.restartPolicy`, restart, ['Always', 'Never', 'OnFailure']);
+    problems.notSupported(`${path}.restartPolicy`, restart, ['Always', 'OnFailure', 'Never']);
   const dns = str(spec['dnsPolicy']);
   if (!['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'].includes(dns))
     problems.notSupported(`${path}.dnsPolicy`, dns, ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']);
@@ -113,7 +113,7 @@ export function validateWorkload(spec: Fields, problems: FieldProblems): void {
     (Object.keys(rec(selector['matchLabels'])).length === 0 && list(selector['matchExpressions']).length === 0);
   if (!isFields(selector)) problems.required('spec.selector');
   else if (isEmpty) problems.invalid('spec.selector', {}, 'empty selector is invalid for deployment');
-  else if (Object.entries(rec(selector['matchLabels'])).some(([key, value]) => labels[key] !== value))
+  if (!isFields(selector) || Object.entries(rec(selector['matchLabels'])).some(([key, value]) => labels[key] !== value))
     problems.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
   const replicas = spec['replicas'];
   if (typeof replicas === 'number' && replicas < 0)

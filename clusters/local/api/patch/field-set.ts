@@ -1,5 +1,6 @@
 // Sets of fields in the form of FieldsV1 (a trie of `f:name`, `k:{...}`, `v:...` and `.`), walked along a schema.
 import { type Fields, isEqual, isFields, list } from '../object.ts';
+import { isPointer } from '../shapes/wire-fields.ts';
 import { fieldSchema, isAtomicMap, isQuantity, listTypeOf, resolve, type Schema } from '../shapes/shapes.ts';
 
 export type FieldSet = Fields;
@@ -36,13 +37,16 @@ export function isLeaf(value: unknown, schema: Schema | undefined): boolean {
   return resolved.properties === undefined && resolved.additionalProperties === undefined;
 }
 
-/** All fields of a value. */
-export function fieldSetOf(value: unknown, schema: Schema | undefined): FieldSet {
+/**
+ * All fields of a value. `withSelves` adds a `.` for maps, lists and optional structs, as the diff of an update has
+ * them; the set of an applied configuration has leaves alone, and items of lists.
+ */
+export function fieldSetOf(value: unknown, schema: Schema | undefined, withSelves = false): FieldSet {
   const set: FieldSet = {};
   if (Array.isArray(value) && schema !== undefined) {
     for (const item of value) {
       const key = itemKey(item, schema)!;
-      set[key] = key.startsWith('v:') || !isFields(item) ? {} : { '.': {}, ...fieldSetOf(item, schema.items) };
+      set[key] = key.startsWith('v:') || !isFields(item) ? {} : withSelf(fieldSetOf(item, schema.items, withSelves));
     }
     return set;
   }
@@ -51,17 +55,23 @@ export function fieldSetOf(value: unknown, schema: Schema | undefined): FieldSet
     const childSchema = childOf(schema, name);
     if (isLeaf(child, childSchema)) set[`f:${name}`] = {};
     else {
-      const inner = fieldSetOf(child, childSchema);
-      const isMap = Array.isArray(child) || resolve(childSchema ?? {}).properties === undefined;
-      set[`f:${name}`] =
-        Object.keys(inner).length === 0 ? {} : isMap || isOptionalStruct() ? { '.': {}, ...inner } : inner;
+      const inner = fieldSetOf(child, childSchema, withSelves);
+      const isEmpty = Object.keys(inner).length === 0;
+      set[`f:${name}`] = !isEmpty && withSelves && hasSelf(schema, name) ? withSelf(inner) : inner;
     }
   }
   return set;
 }
 
-/** Upstream writes `.` for structs only where the pointer itself is owned; plain structs go without. */
-const isOptionalStruct = (): boolean => false;
+/** Whether a field can be absent: Go's maps, lists and pointers, but not its plain structs and required lists. */
+function hasSelf(parent: Schema | undefined, name: string): boolean {
+  if (parent?.$ref === undefined) return true;
+  const resolved = resolve(parent);
+  if (resolved.required?.includes(name) === true) return false;
+  const child = resolved.properties?.[name];
+  const isStruct = child !== undefined && resolve(child).properties !== undefined;
+  return !isStruct || isPointer(parent.$ref, name);
+}
 
 /** Schema of a field, with a free-form fallback below preserve-unknown nodes. */
 export function childOf(schema: Schema | undefined, name: string): Schema | undefined {
@@ -128,11 +138,11 @@ export function changedFields(
   const pair = (key: string, old: unknown, now: unknown, childSchema: Schema | undefined): void => {
     if (isEqual(old, now)) return;
     if (now === undefined) {
-      removed[key] = isLeaf(old, childSchema) ? {} : withSelf(fieldSetOf(old, childSchema));
+      removed[key] = isLeaf(old, childSchema) ? {} : withSelf(fieldSetOf(old, childSchema, true));
       return;
     }
     if (old === undefined) {
-      changed[key] = isLeaf(now, childSchema) ? {} : memberOf(now, childSchema, key);
+      changed[key] = isLeaf(now, childSchema) ? {} : addedMember(now, childSchema, key, schema);
       return;
     }
     if (isLeaf(now, childSchema) || isLeaf(old, childSchema)) {
@@ -158,12 +168,12 @@ export function changedFields(
 
 const withSelf = (set: FieldSet): FieldSet => ({ '.': {}, ...set });
 
-function memberOf(value: unknown, schema: Schema | undefined, key: string): FieldSet {
-  const inner = fieldSetOf(value, schema);
+/** An added value, its own membership included where it was absent before. */
+function addedMember(value: unknown, schema: Schema | undefined, key: string, parent: Schema | undefined): FieldSet {
   if (key.startsWith('v:')) return {};
-  if (isEmptySet(inner)) return {};
-  const isStruct = !Array.isArray(value) && resolve(schema ?? {}).properties !== undefined && !key.startsWith('k:');
-  return isStruct ? inner : withSelf(inner);
+  const inner = fieldSetOf(value, schema, true);
+  if (isEmptySet(inner) && !key.startsWith('k:')) return {};
+  return key.startsWith('k:') || hasSelf(parent, key.slice(2)) ? withSelf(inner) : inner;
 }
 
 /** Members as paths for messages: `.spec.template.spec.containers[name="app"].image`. */

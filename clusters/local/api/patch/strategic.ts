@@ -72,7 +72,12 @@ function mergeList(current: unknown[], patch: unknown[], order: unknown[], schem
     if (index >= 0) merged[index] = next;
     else merged.push(next);
   }
-  return order.length === 0 ? merged : inOrder(merged, current, order, key);
+  return inOrder(
+    merged,
+    current,
+    order.length === 0 ? items.filter((item) => item['$patch'] === undefined) : order,
+    key,
+  );
 }
 
 /** Items named by the order come in it; the others keep their place relative to what was before them. */
@@ -87,7 +92,7 @@ function inOrder(items: unknown[], before: unknown[], order: unknown[], key: str
   for (const other of others) {
     while (listed.length > 0) {
       const place = positionOf(listed[0]);
-      if (place < 0 || place > positionOf(other)) break;
+      if (place > positionOf(other)) break;
       result.push(listed.shift());
     }
     result.push(other);

@@ -38,6 +38,7 @@ export function parseYaml(text: string): unknown {
 
 /** `Strict` refuses unknown fields, `Warn` (the default) warns of them, `Ignore` drops them silently. */
 export function reportUnknown(
+  kind: string,
   unknown: readonly string[],
   request: ApiRequest,
   duplicates: readonly string[] = [],
@@ -48,7 +49,7 @@ export function reportUnknown(
   ];
   if (problems.length === 0) return;
   const mode = request.query.get('fieldValidation') ?? 'Warn';
-  if (mode === 'Strict') throw badRequest(`strict decoding error: ${problems.join(', ')}`);
+  if (mode === 'Strict') throw badRequest(`${kind}strict decoding error: ${problems.join(', ')}`);
   if (mode === 'Warn') request.warnings.push(...problems);
 }
 
@@ -72,14 +73,25 @@ export function toObject(
   if (definition.custom !== undefined) {
     const { value, unknown } = pruneUnknown(input, schema, definition.custom.preserveUnknown);
     const metadata = decodeShape(rec(input['metadata']), objectMetaShape, definition.kind, definition.version);
-    reportUnknown([...unknown, ...metadata.unknown.map((path) => `metadata.${path}`)], request);
+    reportUnknown(
+      prefixOf(definition, request),
+      [...unknown, ...metadata.unknown.map((path) => `metadata.${path}`)],
+      request,
+    );
     object = { ...value, apiVersion, kind, metadata: metadata.value } as unknown as ApiObject;
   } else {
     const { value, unknown } = decodeShape(input, schema, definition.kind, definition.version);
-    reportUnknown(unknown, request);
+    reportUnknown(prefixOf(definition, request), unknown, request);
     object = value as unknown as ApiObject;
     if (!isFields(object.metadata as unknown)) object.metadata = {} as ApiObject['metadata'];
   }
   if (object.metadata.creationTimestamp === null) delete object.metadata.creationTimestamp;
   return object;
+}
+
+/** Patches are decoded without these words upstream. */
+function prefixOf({ kind, version }: ResourceDefinition, request: ApiRequest): string {
+  return request.method === 'PATCH'
+    ? ''
+    : `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: `;
 }

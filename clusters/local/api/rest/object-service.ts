@@ -1,18 +1,17 @@
 // The life of an object: create, update, patch and delete with defaults, admission, validation and optimistic locking.
 import { randomUUID } from 'node:crypto';
-import { applyPatch, type Operation } from 'rfc6902';
 import { FieldProblems } from '../field-problems.ts';
 import type { ServiceAllocation } from '../kinds/allocation.ts';
 import { apiVersionOf, type ResourceDefinition } from '../kinds/definition.ts';
 import { type ApiObject, clone, type Fields, isEqual, isFields, nowText, num, rec, strings } from '../object.ts';
 import { applyConfiguration, type FieldManager, trackUpdate } from '../patch/apply.ts';
-import { mergePatch } from '../patch/json-merge.ts';
-import { strategicMerge } from '../patch/strategic.ts';
 import * as status from '../status.ts';
 import type { Store } from '../storage/store.ts';
 import type { Admission } from './admission.ts';
 import { parseYaml, toObject } from './body.ts';
+import { carryOver, countGeneration } from './carry-over.ts';
 import { generatedName, validateMetadata } from './metadata.ts';
+import { patchOf } from './patch-body.ts';
 import type { ApiRequest } from './request.ts';
 
 export interface DeleteOptions {
@@ -94,6 +93,8 @@ export class ObjectService {
       dryRun: isDryRun(request),
       request,
     };
+    // Ownership is noted before admission and the kind's own preparation: what those add belongs to nobody.
+    track(object);
     const uid = metadata.uid;
     object = (await this.#admission.mutate({ ...attributes, object })) ?? object;
     object.metadata.uid = uid;
@@ -102,7 +103,6 @@ export class ObjectService {
     this.#validate(definition, object, undefined);
     await this.#admission.validate({ ...attributes, object });
     if (definition.storage === '/services') this.#services.assign(object, undefined);
-    track(object);
     if (this.#store.get(definition.storage, object.metadata.namespace ?? '', object.metadata.name) !== undefined)
       throw status.alreadyExists(definition, object.metadata.name);
     if (attributes.dryRun) return object;
@@ -161,13 +161,9 @@ export class ObjectService {
       const wanted = next.metadata.resourceVersion ?? '';
       if (wanted !== before.metadata.resourceVersion && wanted !== '') throw status.staleObject(definition, name);
       if (next.metadata.name !== name)
-        throw status.invalid(definition.group, definition.kind, name, [
-          {
-            type: 'FieldValueInvalid',
-            field: 'metadata.name',
-            message: `Invalid value: ${JSON.stringify(next.metadata.name)}: field is immutable`,
-          },
-        ]);
+        throw status.badRequest(
+          `the name of the object (${next.metadata.name}) does not match the name on the URL (${name})`,
+        );
       return { next, retry: true };
     });
   }
@@ -235,8 +231,10 @@ export class ObjectService {
       if (stored === undefined) throw status.notFound(definition, name);
       const before = present(stored, definition);
       const made = make(before);
-      let next = this.#carryOver(definition, made.next, before, subresource);
+      let next = carryOver(definition, made.next, before, subresource);
       this.#default(definition, next);
+      if (made.isApplied !== true)
+        trackUpdate(next, before, definition.schema, managerOf(request, definition, 'Update', subresource));
       const attributes = {
         operation: 'UPDATE' as const,
         definition,
@@ -248,16 +246,14 @@ export class ObjectService {
         request,
       };
       next = (await this.#admission.mutate({ ...attributes, object: next })) ?? next;
-      next = this.#carryOver(definition, next, before, subresource);
+      next = carryOver(definition, next, before, subresource);
       this.#default(definition, next);
       if (subresource === '') definition.rules.prepareUpdate?.(next, before);
       if (definition.storage === '/services' && subresource === '') this.#services.assign(next, before);
       if (subresource === '') this.#validate(definition, next, before);
       else if (definition.custom !== undefined) this.#validate(definition, next, before);
       await this.#admission.validate({ ...attributes, object: next });
-      this.#countGeneration(definition, next, before);
-      if (made.isApplied !== true)
-        trackUpdate(next, before, definition.schema, managerOf(request, definition, 'Update', subresource));
+      if (subresource !== 'binding') countGeneration(definition, next, before);
       next.metadata.resourceVersion = before.metadata.resourceVersion!;
       if (isUnchanged(next, before)) {
         await this.#store.settled();
@@ -278,61 +274,6 @@ export class ObjectService {
     const isNamespaceHeld = definition.storage === '/namespaces' && strings(rec(next['spec'])['finalizers']).length > 0;
     if (isEnding && !isHeld && !isNamespaceHeld) return this.#store.delete(definition.storage, stored, next);
     return this.#store.put(definition.storage, next, stored);
-  }
-
-  /** What a client cannot change through this door. */
-  #carryOver(definition: ResourceDefinition, next: ApiObject, before: ApiObject, subresource: string): ApiObject {
-    const { metadata } = next;
-    const old = before.metadata;
-    for (const key of [
-      'uid',
-      'creationTimestamp',
-      'deletionTimestamp',
-      'deletionGracePeriodSeconds',
-      'generation',
-      'generateName',
-    ] as const) {
-      if (old[key] === undefined) delete metadata[key];
-      else (metadata as unknown as Fields)[key] = old[key];
-    }
-    if (old.namespace !== undefined) metadata.namespace = old.namespace;
-    metadata.managedFields ??= clone(old.managedFields ?? []);
-    if (metadata.managedFields.length === 0 && old.managedFields === undefined) delete metadata.managedFields;
-    if (subresource === 'status') {
-      const kept = clone(before);
-      if (next['status'] === undefined) delete kept['status'];
-      else kept['status'] = next['status'];
-      kept.metadata.labels = metadata.labels ?? {};
-      kept.metadata.annotations = metadata.annotations ?? {};
-      for (const key of ['labels', 'annotations'] as const)
-        if (Object.keys(kept.metadata[key] ?? {}).length === 0 && old[key] === undefined) delete kept.metadata[key];
-      if (metadata.managedFields !== undefined) kept.metadata.managedFields = metadata.managedFields;
-      return kept;
-    }
-    if (subresource === 'ephemeralcontainers') {
-      const kept = clone(before);
-      rec(kept['spec'])['ephemeralContainers'] = rec(next['spec'])['ephemeralContainers'];
-      return kept;
-    }
-    if (subresource === 'finalize') {
-      const kept = clone(before);
-      kept['spec'] = next['spec'];
-      return kept;
-    }
-    if (definition.hasStatus) {
-      if (before['status'] === undefined) delete next['status'];
-      else next['status'] = clone(before['status']);
-    }
-    return next;
-  }
-
-  #countGeneration(definition: ResourceDefinition, next: ApiObject, before: ApiObject): void {
-    if (!definition.hasGeneration) return;
-    const specOf = (object: ApiObject): Fields => {
-      const { metadata: _m, status: _s, ...rest } = object;
-      return definition.hasStatus ? rest : { ...rest, status: object['status'] };
-    };
-    if (!isEqual(specOf(next), specOf(before))) next.metadata.generation = (before.metadata.generation ?? 0) + 1;
   }
 
   #default(definition: ResourceDefinition, object: ApiObject): void {
@@ -469,53 +410,3 @@ const invalidName = (definition: ResourceDefinition, name: string): status.ApiEr
   status.badRequest(
     `the name of the object (${''}) does not match the name on the URL (${name}) for ${definition.resource}`,
   );
-
-/** A patch as a function of the object. */
-function patchOf(type: string, body: Buffer, definition: ResourceDefinition): (before: ApiObject) => Fields {
-  let patch: unknown;
-  try {
-    patch = JSON.parse(body.toString('utf8'));
-  } catch (error) {
-    throw status.badRequest(`error decoding patch: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  switch (type) {
-    case 'application/json-patch+json': {
-      if (!Array.isArray(patch))
-        throw status.badRequest(
-          'error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch',
-        );
-      if (patch.length > 10_000)
-        throw new status.ApiError(
-          413,
-          'RequestEntityTooLarge',
-          `The allowed maximum operations in a JSON patch is 10000, got ${patch.length}`,
-        );
-      return (before) => {
-        const target = clone(before);
-        const errors = applyPatch(target, clone(patch) as Operation[]);
-        const failed = errors.find((error) => error !== null);
-        if (failed !== undefined && failed !== null)
-          throw new status.ApiError(
-            422,
-            'Invalid',
-            `the server rejected our request due to an error in our request: ${failed.message}`,
-            {},
-          );
-        return target;
-      };
-    }
-    case 'application/merge-patch+json':
-      return (before) => mergePatch(before, patch) as Fields;
-    case 'application/strategic-merge-patch+json':
-      if (definition.custom !== undefined)
-        throw status.unsupportedMediaType(
-          'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
-        );
-      if (!isFields(patch)) throw status.badRequest('error decoding patch: expected an object');
-      return (before) => strategicMerge(before, patch, definition.schema);
-    default:
-      throw status.unsupportedMediaType(
-        'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor',
-      );
-  }
-}

@@ -2,11 +2,9 @@
 // Answers are JSON: every client that sends protobuf takes it.
 import { ensureFields, type Fields, list } from '../object.ts';
 import { badRequest } from '../status.ts';
-import wireText from './generated/wire.ts';
 import { definitions, shapeNameOf } from './shapes.ts';
+import { wireFields } from './wire-fields.ts';
 
-type Wire = { readonly [message: string]: { readonly [number: string]: readonly [string, string, string] } };
-let wire: Wire | undefined;
 const maxDepth = 64;
 
 class Reader {
@@ -99,7 +97,7 @@ function readMessage(bytes: Buffer, name: string, depth: number): unknown {
   if (depth > maxDepth) throw badRequest(`protobuf body is nested deeper than ${maxDepth} levels`);
   const convert = special[name];
   if (convert !== undefined) return convert(rawFields(bytes));
-  const shape = wire![name];
+  const shape = wireFields()[name];
   if (shape === undefined) throw badRequest(`protobuf body holds ${name}, which is not known`);
   const definition = definitions[name];
   const result: Fields = {};
@@ -150,7 +148,6 @@ function readValue(value: bigint | Buffer, type: string, isDouble: boolean, dept
 export function readProtobuf(body: Buffer): Fields {
   if (body.subarray(0, 4).toString('latin1') !== 'k8s\0')
     throw badRequest('the body does not start as a Kubernetes protobuf object does');
-  wire ??= JSON.parse(wireText) as Wire;
   const envelope = rawFields(body.subarray(4));
   const meta = rawFields((envelope.get(1)?.at(-1) as Buffer | undefined) ?? Buffer.alloc(0));
   const apiVersion = textAt(meta, 1);
