@@ -1,5 +1,6 @@
 // Finds and loads a program: the module that default-exports `(env) => Platform`.
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire, Module } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Environment, Manifest, SynthesisedObject } from '../constructs/index.ts';
@@ -72,7 +73,6 @@ const isOurs = (file: string): boolean => {
 /** Packages stay external and are found from the program's folder; tsconfig paths and extensionless imports work. */
 async function importBundled(file: string): Promise<unknown> {
   const { build } = await import('esbuild');
-  const { createRequire } = await import('node:module');
   const result = await build({
     entryPoints: [file],
     bundle: true,
@@ -83,18 +83,42 @@ async function importBundled(file: string): Promise<unknown> {
     packages: 'external',
     sourcemap: 'inline',
     sourcesContent: false,
-    sourceRoot: `${dirname(file)}/`,
+    outfile: `${file}.cjs`,
     logLevel: 'silent',
   }).catch((cause: unknown) => {
     throw new Failure(`${file} does not compile: ${(cause as Error).message}`, { cause });
   });
-  const require = createRequire(file);
-  const module = { exports: {} as unknown };
-  const { runInThisContext } = await import('node:vm');
-  const code = result.outputFiles[0]!.text;
-  const run = runInThisContext(`(function (exports, require, module, __filename, __dirname) {${code}\n})`, {
-    filename: file,
-  }) as (exports: unknown, require: NodeJS.Require, module: { exports: unknown }, file: string, folder: string) => void;
-  run(module.exports, require, module, file, dirname(file));
-  return { default: module.exports };
+  return { default: runCommonJs(file, result.outputFiles[0]!.text) };
+}
+
+/** What Node's loader of CommonJS modules offers beside its documented interface; it also reads the source map. */
+type CommonJsModule = Module & { _compile(code: string, file: string, format: 'commonjs'): unknown };
+
+function runCommonJs(file: string, code: string): unknown {
+  const module = new Module(file) as CommonJsModule;
+  module.filename = `${file}.cjs`;
+  module.paths = nodeModulePaths(dirname(file));
+  const own = createRequire(join(root, 'package.json'));
+  const find = module.require.bind(module);
+  // A program without an installation of its own gets this checkout's library and its dependencies.
+  module.require = ((id: string): unknown => {
+    if (id === 'rigging' || id.startsWith('rigging/')) return own(id);
+    try {
+      return find(id);
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'MODULE_NOT_FOUND') throw error;
+      return own(id);
+    }
+  }) as NodeJS.Require;
+  module._compile(code, module.filename, 'commonjs');
+  return module.exports;
+}
+
+/** Folders in which packages are looked for, nearest first. */
+function nodeModulePaths(from: string): string[] {
+  const paths: string[] = [];
+  for (let folder = from; ; folder = dirname(folder)) {
+    paths.push(join(folder, 'node_modules'));
+    if (folder === dirname(folder)) return paths;
+  }
 }

@@ -1,8 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { readEnvironment } from '../../cli/environment.ts';
+import { root } from '../../cli/paths.ts';
 import { findProgram } from '../../cli/program.ts';
 import { synth } from '../../cli/synth.ts';
 
@@ -68,4 +71,53 @@ test('the program is the one that package.json names, else the nearest platform.
   expect(() => findProgram(folder)).toThrow(/rig\.program names other\.ts, which does not exist/);
   await writeFile(join(folder, 'other.ts'), '');
   expect(findProgram(folder)).toBe(join(folder, 'other.ts'));
+});
+
+test('a program of another repository: CommonJS, tsconfig paths, imports without ending', async () => {
+  const write = (path: string, text: string): Promise<void> => writeFile(join(folder, path), text);
+  await mkdir(join(folder, 'src'));
+  await write('package.json', '{ "type": "commonjs", "rig": { "program": "src/platform.ts" } }');
+  await write('tsconfig.json', '{ "compilerOptions": { "paths": { "~/*": ["./src/*"] } } }');
+  await write('src/names.ts', "export const name: string = 'cart';\n");
+  await write(
+    'src/shop.ts',
+    [
+      "import { CanaryRelease, Chart, MeshService, type Platform } from 'rigging';",
+      "import { name } from './names';",
+      '',
+      'export enum Size { Small = 1 }',
+      'export const addShop = (platform: Platform): void => {',
+      "  const shop = new Chart(platform, 'shop', { namespace: 'shop' });",
+      "  const cart = new MeshService(shop, name, { port: 80, versions: { v1: 'cart:1', v2: 'cart:2' } });",
+      "  new CanaryRelease(shop, 'rollout', { service: cart, stable: 'v1', canary: 'v2', weight: Size.Small });",
+      '};',
+      '',
+    ].join('\n'),
+  );
+  await write(
+    'src/platform.ts',
+    "import { type Environment, Platform } from 'rigging';\nimport { addShop } from '~/shop';\n" +
+      'export default (env: Environment): Platform => {\n  const platform = new Platform(env);\n  addShop(platform);\n  return platform;\n};\n',
+  );
+  const rig = (...args: string[]) =>
+    promisify(execFile)(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', join(root, 'cli/main.ts'), ...args],
+      {
+        cwd: folder,
+      },
+    );
+  const { stdout } = await rig('synth', 'existing');
+  expect(stdout).toContain('manifests in manifests/existing');
+  const path = 'manifests/existing/shop/shop/networking.istio.io.VirtualService.cart.yaml';
+  expect(await readFile(join(folder, path), 'utf8')).toContain('weight: 99');
+  const provenance = JSON.parse(await readFile(join(folder, '.rig/provenance.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  expect(provenance['networking.istio.io.VirtualService shop/cart#rollout']).toMatchObject({
+    construct: 'shop/rollout',
+    file: join(await realpath(folder), 'src/shop.ts'),
+    line: 8,
+  });
 });
