@@ -12,6 +12,7 @@ import { Informer, type KubeClient, type KubeObject, type ResourceRef, refs } fr
 import type { EndpointSliceResource, MeshSettings, PodResource, Resource, Resources } from '../model/resources.ts';
 import { type SecretObject, toCredential } from './credentials.ts';
 import { parseMeshSettings } from './mesh-settings.ts';
+import { reportUnsupportedKinds } from './unsupported-kinds.ts';
 
 interface ConfigMapObject extends KubeObject {
   data?: Record<string, string> | undefined;
@@ -71,6 +72,8 @@ export class ResourceStore {
     };
     this.#configMaps.subscribe({ add: ifMesh, update: ifMesh, delete: ifMesh });
     for (const informer of all) informer.start(signal);
+    const supported = new Set(Object.values(WATCHED).map(({ kind }) => kind));
+    reportUnsupportedKinds({ client: this.#options.client, supported, log: this.#options.log }, signal);
     await Promise.race([Promise.all(all.map((informer) => informer.synced)), aborted(signal)]);
   }
 

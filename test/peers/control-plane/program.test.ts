@@ -182,6 +182,25 @@ const why = whyNoRealKubernetes();
     await until('a line that says why', () => log.find((line) => line.includes('DestinationRule default/wrong')));
   });
 
+  test('an object of a kind that is not supported yet is named, not ignored silently', async () => {
+    const unsupported = kinds.find((kind) => kind.kind === 'ServiceEntry');
+    if (unsupported === undefined) throw new Error('BUG: ServiceEntry is no kind any more');
+    await cluster.client.create(network('ServiceEntry', unsupported.plural), {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 'outside', namespace: 'default' },
+      spec: {
+        hosts: ['example.com'],
+        location: 'MESH_EXTERNAL',
+        resolution: 'DNS',
+        ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      },
+    });
+    await until('a line that says so', () =>
+      log.find((line) => line.startsWith('ServiceEntry default/outside has no effect')),
+    );
+  });
+
   test('webhooks of this control plane get its roots', async () => {
     const { client } = cluster;
     await client.create(refs.validatingWebhookConfigurations, {
