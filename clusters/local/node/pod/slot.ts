@@ -324,6 +324,8 @@ export class Slot {
    * @param why text of the event Killing; '' for none
    */
   stop(graceMs: number, why: string): Promise<void> {
+    // Nothing runs: no news. Waking the pod for it would have it ask again, at once and for ever.
+    if (this.running === undefined && this.killing === undefined) return Promise.resolve();
     const deadline = Date.now() + graceMs;
     if (deadline < this.killAt) {
       this.killAt = deadline;
