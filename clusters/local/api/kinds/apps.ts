@@ -55,8 +55,8 @@ const deployment = workloadRules({
   columns: [
     nameColumn,
     column('Ready', (o) => `${count('status', 'readyReplicas')(o)}/${count('spec', 'replicas')(o)}`),
-    column('Up-to-date', (o) => String(count('status', 'updatedReplicas')(o))),
-    column('Available', (o) => String(count('status', 'availableReplicas')(o))),
+    column('Up-to-date', count('status', 'updatedReplicas')),
+    column('Available', count('status', 'availableReplicas')),
     ageColumn,
     ...templateColumns,
     selector,
@@ -79,7 +79,10 @@ const replicaSet = workloadRules({
   ],
 });
 
-const daemonSet = workloadRules({
+/** Upstream still counts changes of a DaemonSet's template in an annotation. */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+const daemonSetBase = workloadRules({
   status: { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 },
   defaults(spec) {
     const strategy = ensureFields(spec, 'updateStrategy');
@@ -104,6 +107,22 @@ const daemonSet = workloadRules({
     selector,
   ],
 });
+
+const daemonSet: KindRules = {
+  ...daemonSetBase,
+  defaults(object) {
+    daemonSetBase.defaults?.(object);
+    object.metadata.annotations = { [templateGeneration]: '1', ...object.metadata.annotations };
+  },
+  prepareUpdate(object, before) {
+    const held = Number(before.metadata.annotations?.[templateGeneration] ?? 1);
+    const isChanged = !isEqual(at(object, 'spec', 'template'), at(before, 'spec', 'template'));
+    object.metadata.annotations = {
+      ...object.metadata.annotations,
+      [templateGeneration]: String(isChanged ? held + 1 : held),
+    };
+  },
+};
 
 const statefulSet: KindRules = {
   ...workloadRules({

@@ -46,6 +46,9 @@ const pod: KindRules = {
     defaultPodSpec(ensureFields(object, 'spec'));
     const spec = rec(object['spec']);
     if (spec['enableServiceLinks'] === undefined) spec['enableServiceLinks'] = true;
+    const status = rec(object['status']);
+    const address = str(status['podIP']);
+    if (address !== '' && status['podIPs'] === undefined) status['podIPs'] = [{ ip: address }];
   },
   prepareCreate(object) {
     const spec = rec(object['spec']);
@@ -121,7 +124,7 @@ const configMap: KindRules = {
       if (JSON.stringify(object[key]) !== JSON.stringify(before[key]))
         problems.forbidden(key, 'field is immutable when `immutable` is set');
   },
-  columns: [nameColumn, column('Data', (object) => String(dataCount(object))), ageColumn],
+  columns: [nameColumn, column('Data', (object) => dataCount(object)), ageColumn],
 };
 
 const secret: KindRules = {
@@ -132,12 +135,7 @@ const secret: KindRules = {
   validateUpdate(object, before, problems) {
     immutable(object['type'], before['type'], 'type', problems);
   },
-  columns: [
-    nameColumn,
-    column('Type', field('type')),
-    column('Data', (object) => String(dataCount(object))),
-    ageColumn,
-  ],
+  columns: [nameColumn, column('Type', field('type')), column('Data', (object) => dataCount(object)), ageColumn],
   selectable: { type: field('type') },
 };
 

@@ -57,7 +57,7 @@ export function fieldSetOf(value: unknown, schema: Schema | undefined, withSelve
     else {
       const inner = fieldSetOf(child, childSchema, withSelves);
       const isEmpty = Object.keys(inner).length === 0;
-      set[`f:${name}`] = !isEmpty && withSelves && hasSelf(schema, name) ? withSelf(inner) : inner;
+      set[`f:${name}`] = !isEmpty && withSelves ? withSelf(inner) : inner;
     }
   }
   return set;
@@ -132,8 +132,8 @@ export function changedFields(
 ): { changed: FieldSet; removed: FieldSet } {
   const changed: FieldSet = {};
   const removed: FieldSet = {};
-  const place = (set: FieldSet, key: string, child: FieldSet): void => {
-    if (!isEmptySet(child)) set[key] = child;
+  const place = (set: FieldSet, key: string, child: FieldSet, evenEmpty = false): void => {
+    if (evenEmpty || !isEmptySet(child)) set[key] = child;
   };
   const pair = (key: string, old: unknown, now: unknown, childSchema: Schema | undefined): void => {
     if (isEqual(old, now)) return;
@@ -142,7 +142,11 @@ export function changedFields(
       return;
     }
     if (old === undefined) {
-      changed[key] = isLeaf(now, childSchema) ? {} : addedMember(now, childSchema, key, schema);
+      const isWhole = !key.startsWith('f:') || hasSelf(schema, key.slice(2));
+      if (isWhole) changed[key] = isLeaf(now, childSchema) ? {} : addedMember(now, childSchema, key);
+      else if (isLeaf(now, childSchema)) place(changed, key, {}, !isFields(now) || Object.keys(now).length > 0);
+      // Go's plain structs and required lists are always there: their content is new, they are not.
+      else place(changed, key, changedFields(undefined, now, childSchema).changed);
       return;
     }
     if (isLeaf(now, childSchema) || isLeaf(old, childSchema)) {
@@ -168,12 +172,11 @@ export function changedFields(
 
 const withSelf = (set: FieldSet): FieldSet => ({ '.': {}, ...set });
 
-/** An added value, its own membership included where it was absent before. */
-function addedMember(value: unknown, schema: Schema | undefined, key: string, parent: Schema | undefined): FieldSet {
+/** An added value and everything in it, its own membership included. */
+function addedMember(value: unknown, schema: Schema | undefined, key: string): FieldSet {
   if (key.startsWith('v:')) return {};
   const inner = fieldSetOf(value, schema, true);
-  if (isEmptySet(inner) && !key.startsWith('k:')) return {};
-  return key.startsWith('k:') || hasSelf(parent, key.slice(2)) ? withSelf(inner) : inner;
+  return isEmptySet(inner) && !key.startsWith('k:') ? {} : withSelf(inner);
 }
 
 /** Members as paths for messages: `.spec.template.spec.containers[name="app"].image`. */

@@ -233,7 +233,7 @@ export class ObjectService {
       const made = make(before);
       let next = carryOver(definition, made.next, before, subresource);
       this.#default(definition, next);
-      if (made.isApplied !== true)
+      if (made.isApplied !== true && subresource !== 'binding')
         trackUpdate(next, before, definition.schema, managerOf(request, definition, 'Update', subresource));
       const attributes = {
         operation: 'UPDATE' as const,

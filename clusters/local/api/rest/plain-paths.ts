@@ -1,5 +1,6 @@
 // Paths that are no resource: discovery, OpenAPI documents, health, version, metrics.
 import { issuer } from '../auth/tokens.ts';
+import type { ServerResponse } from 'node:http';
 import * as status from '../status.ts';
 import { aggregated, allGroups, groupDocument, resourceList } from './discovery.ts';
 import type { HandlerParts } from './parts.ts';
@@ -67,6 +68,7 @@ export class PlainPaths {
         return sendJson(outgoing, 200, { kind: 'APIGroup', apiVersion: 'v1', ...groupDocument(group) });
     }
     if (parts[0] === 'apis' && parts.length === 3) {
+      if (!allGroups(registry).some((group) => group.name === parts[1])) return notFoundText(outgoing);
       const found = resourceList(registry, parts[1]!, parts[2]!);
       if (found !== undefined) return sendJson(outgoing, 200, found);
     }
@@ -108,7 +110,8 @@ export class PlainPaths {
           '/version',
         ],
       });
-    sendText(outgoing, 404, '404 page not found\n', 'text/plain; charset=utf-8');
+    if (parts[0] === 'apis' && parts.length === 3) throw status.pathNotFound();
+    notFoundText(outgoing);
   }
 
   #health({ outgoing, query }: ApiRequest, name: string): void {
@@ -146,3 +149,6 @@ export class PlainPaths {
     return `${lines.join('\n')}\n`;
   }
 }
+
+const notFoundText = (outgoing: ServerResponse): void =>
+  sendText(outgoing, 404, '404 page not found\n', 'text/plain; charset=utf-8');

@@ -1,5 +1,6 @@
 // Field numbers of the protobuf form of built-in kinds, and which of their fields are pointers in Go.
 import wireText from './generated/wire.ts';
+import { definitions } from './shapes.ts';
 
 /** `{ message: { number: [json name, type, flags] } }`; flags: r repeated, m map, p pointer. */
 export type WireFields = {
@@ -18,9 +19,19 @@ const pointers = new Map<string, ReadonlySet<string>>();
 export function isPointer(ref: string, field: string): boolean {
   let known = pointers.get(ref);
   if (known === undefined) {
-    const message = Object.values(wireFields()[ref.slice(ref.lastIndexOf('/') + 1)] ?? {});
-    known = new Set(message.filter(([, , flags]) => flags.includes('p')).map(([name]) => name));
+    known = pointersOf(ref.slice(ref.lastIndexOf('/') + 1));
     pointers.set(ref, known);
   }
   return known.has(field);
+}
+
+/** Pointers of a message and of the structs that Go embeds in it. */
+function pointersOf(name: string): Set<string> {
+  const result = new Set<string>();
+  for (const [field, type, flags] of Object.values(wireFields()[name] ?? {})) {
+    if (flags.includes('p')) result.add(field);
+    if (definitions[name]?.properties?.[field] === undefined && wireFields()[type] !== undefined)
+      for (const inner of pointersOf(type)) result.add(inner);
+  }
+  return result;
 }
