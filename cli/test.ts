@@ -56,8 +56,7 @@ function runJest(
     '--passWithNoTests',
     '--json',
     `--outputFile=${output}`,
-    `--maxWorkers=${workers}`,
-    ...(workers === 1 ? ['--runInBand'] : []),
+    ...(workers === 1 ? ['--runInBand'] : [`--maxWorkers=${workers}`]),
     '--selectProjects',
     phase,
   ];
