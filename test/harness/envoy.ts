@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -95,7 +96,8 @@ export class Envoy {
     const deadline = Date.now() + 20_000;
     for (;;) {
       const port = await this.listenerPort(name);
-      if (port !== undefined && port > 0) return port;
+      // Envoy lists a listener before its worker accepts on it.
+      if (port !== undefined && port > 0 && (await accepts(port))) return port;
       if (Date.now() > deadline)
         throw new Error(`Envoy opened no listener ${name} in 20 s: ${this.stderr.slice(-2000)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -112,6 +114,17 @@ export class Envoy {
   }
 }
 
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
 /** Starts Envoy with one worker; resolves when its admin port is known. */
 export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const binary = await envoyBinary();
@@ -123,18 +136,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<Envoy> {
   const sink = options.stdout ?? 'ignore';
   const child = spawn(
     binary,
-    [
-      '-c',
-      config,
-      '--concurrency',
-      '1',
-      '--use-dynamic-base-id',
-      '--admin-address-path',
-      addressFile,
-      '-l',
-      'warning',
-      '--disable-hot-restart',
-    ].filter((arg) => arg !== '--use-dynamic-base-id'),
+    ['-c', config, '--concurrency', '1', '--admin-address-path', addressFile, '-l', 'warning', '--disable-hot-restart'],
     { stdio: ['ignore', sink, 'pipe'] },
   );
   child.stderr?.on('data', (data: Buffer) => {
