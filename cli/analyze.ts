@@ -12,7 +12,7 @@ import {
   type Message,
   toJson,
 } from '../services/control-plane/analyze/analyze.ts';
-import { clusterClient, type ClusterOptions, readClusterObjects } from './cluster-objects.ts';
+import { type ClusterOptions, readClusterObjects } from './cluster-objects.ts';
 import { Failure } from './failure.ts';
 
 /** istioctl's exit codes. */
@@ -46,7 +46,7 @@ export async function analyzeVerb(files: readonly string[], options: AnalyzeVerb
   const places: Place[] = [];
   const objects: AnalysedObject[] = files.flatMap(expand).flatMap((file) => readObjects(file, places));
   if (files.length === 0 || options.useKube) {
-    const live = await readClusterObjects(clusterClient(options), [refs.secrets]);
+    const live = await readClusterObjects(options, [refs.secrets]);
     const given = new Set(objects.map(keyOf));
     objects.push(...live.filter((object) => !given.has(keyOf(object))));
   }

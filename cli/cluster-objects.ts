@@ -17,7 +17,7 @@ export interface ClusterOptions {
 }
 
 /** A client for `--kubeconfig`, `--context`, else the environment. */
-export function clusterClient(options: ClusterOptions): KubeClient {
+function clusterClient(options: ClusterOptions): KubeClient {
   const environment = options.env ?? process.env['RIG_ENV'] ?? 'local';
   const explicit =
     options.kubeconfig ??
@@ -36,7 +36,10 @@ export function clusterClient(options: ClusterOptions): KubeClient {
 const CORE: readonly ResourceRef[] = [refs.namespaces, refs.services, refs.pods, refs.endpointSlices, refs.configMaps];
 
 /** Objects of every kind that matters; kinds that the cluster does not serve or the user may not read are left out. */
-export async function readClusterObjects(client: KubeClient, more: readonly ResourceRef[] = []): Promise<KubeObject[]> {
+export async function readClusterObjects(
+  options: ClusterOptions,
+  more: readonly ResourceRef[] = [],
+): Promise<KubeObject[]> {
   const own = kinds.map(
     (kind): ResourceRef => ({
       group: kind.group,
@@ -46,8 +49,13 @@ export async function readClusterObjects(client: KubeClient, more: readonly Reso
       namespaced: kind.scope === 'Namespaced',
     }),
   );
-  const lists = await Promise.all([...CORE, ...own, ...more].map((ref) => listOf(client, ref)));
-  return lists.flat();
+  const client = clusterClient(options);
+  try {
+    const lists = await Promise.all([...CORE, ...own, ...more].map((ref) => listOf(client, ref)));
+    return lists.flat();
+  } finally {
+    client.close();
+  }
 }
 
 async function listOf(client: KubeClient, ref: ResourceRef): Promise<KubeObject[]> {

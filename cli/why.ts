@@ -6,7 +6,7 @@ import { explainTrace, type Origins } from '../constructs/testing/explain.ts';
 import type { KubernetesObject } from '../constructs/testing/objects.ts';
 import { observe } from '../constructs/testing/observe.ts';
 import { type Trace, traceRequest } from '../constructs/testing/trace.ts';
-import { clusterClient, type ClusterOptions, readClusterObjects } from './cluster-objects.ts';
+import { type ClusterOptions, readClusterObjects } from './cluster-objects.ts';
 import { projectFolder } from './environment.ts';
 import { Failure } from './failure.ts';
 
@@ -25,7 +25,7 @@ export async function why(method: string, url: string, options: WhyOptions): Pro
   if (options.output !== undefined && options.output !== 'json')
     throw new Failure(`-o ${options.output} is not known, use json`);
   const headers = Object.fromEntries((options.header ?? []).map(parseHeader));
-  const objects = (await readClusterObjects(clusterClient(options))) as KubernetesObject[];
+  const objects = (await readClusterObjects(options)) as KubernetesObject[];
   const from = options.from ?? 'istio-ingressgateway';
   let trace: Trace;
   try {
