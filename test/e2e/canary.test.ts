@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { processesOf } from '../../cli/down.ts';
 import { instanceOf } from '../../cli/paths.ts';
 import { clusterNamespaces, namespaceName } from '../../clusters/local/network/namespace.ts';
+import { whyMissing } from '../harness/kubernetes-programs.ts';
 import { fetchOnce, startLoad } from './load.ts';
 import { eventually, execute, kubectlPath, Mesh } from './mesh.ts';
 
-const skip = kubectlPath() === undefined ? 'kubectl is not on this machine' : undefined;
+const skip = kubectlPath() === undefined ? whyMissing('kubectl') : undefined;
 const when = skip === undefined ? describe : describe.skip;
 if (skip !== undefined) console.warn(`skipped: ${skip}`);
 

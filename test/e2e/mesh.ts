@@ -1,26 +1,15 @@
 // A local mesh of one test file, driven as a user would: ./rig, kubectl and curl.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { findKubernetesProgram } from '../harness/kubernetes-programs.ts';
 import { portOffset } from '../harness/ports.ts';
 
 const run = promisify(execFile);
 export const root = resolve(import.meta.dirname, '../..');
 
-/** The real kubectl that the real cluster's build left on this machine, or one in PATH. */
-export function kubectlPath(): string | undefined {
-  const cache = process.env['W'] ?? join(homedir(), '.cache', 'realk8s');
-  for (const folder of [
-    join(cache, 'bin'),
-    ...(existsSync(cache) ? readdirSync(cache).map((it) => join(cache, it, 'bin')) : []),
-    ...(process.env['PATH'] ?? '').split(':'),
-  ]) {
-    if (existsSync(join(folder, 'kubectl'))) return join(folder, 'kubectl');
-  }
-  return undefined;
-}
+/** A real kubectl, where this machine has one. */
+export const kubectlPath = (): string | undefined => findKubernetesProgram('kubectl');
 
 export interface Output {
   readonly stdout: string;

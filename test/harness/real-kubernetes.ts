@@ -1,12 +1,13 @@
 // A real kube-apiserver with etcd on loopback, for tests that hold the embedded cluster against it. Its programs are
-// found in KUBEBUILDER_ASSETS or on the PATH; where there are none, the tests say so and are skipped.
+// found by kubernetes-programs.ts; where there are none, the tests say so and are skipped.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { KubeClient } from '#lib/kube/client.ts';
 import { ensurePki } from '../../clusters/local/pki.ts';
+import { findKubernetesProgram, whyMissing } from './kubernetes-programs.ts';
 
 export interface RealKubernetes {
   readonly client: KubeClient;
@@ -19,18 +20,10 @@ export interface RealKubernetes {
 const NAMES = { etcd: ['etcd36', 'etcd'], apiserver: ['kube-apiserver'] } as const;
 const START_MS = 60_000;
 
-function findProgram(names: readonly string[]): string | undefined {
-  const dirs = [process.env['KUBEBUILDER_ASSETS'] ?? '', ...(process.env['PATH'] ?? '').split(delimiter)];
-  return dirs
-    .filter((dir) => dir !== '')
-    .flatMap((dir) => names.map((name) => join(dir, name)))
-    .find((path) => existsSync(path));
-}
-
 /** Why there is none, or undefined where one can be started. */
 export function whyNoRealKubernetes(): string | undefined {
-  if (findProgram(NAMES.etcd) && findProgram(NAMES.apiserver)) return undefined;
-  return 'no kube-apiserver and etcd: name their directory in KUBEBUILDER_ASSETS';
+  if (findKubernetesProgram(...NAMES.etcd) && findKubernetesProgram(...NAMES.apiserver)) return undefined;
+  return whyMissing('kube-apiserver');
 }
 
 async function freePort(): Promise<number> {
@@ -43,8 +36,8 @@ async function freePort(): Promise<number> {
 
 /** No controllers, no nodes: just the API. Everything lives in a temporary directory that `close` removes. */
 export async function startRealKubernetes(): Promise<RealKubernetes> {
-  const etcd = findProgram(NAMES.etcd);
-  const apiserver = findProgram(NAMES.apiserver);
+  const etcd = findKubernetesProgram(...NAMES.etcd);
+  const apiserver = findKubernetesProgram(...NAMES.apiserver);
   if (!etcd || !apiserver) throw new Error(whyNoRealKubernetes());
   const dir = mkdtempSync(join(tmpdir(), 'real-kubernetes-'));
   const [port, etcdPort, peerPort] = [await freePort(), await freePort(), await freePort()];
