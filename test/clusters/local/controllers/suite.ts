@@ -495,7 +495,6 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
           renewTime: new Date().toISOString().replace('Z', '000Z'),
         },
       };
-      await client.create(refs.leases, lease);
       const preference = { matchExpressions: [{ key: 'lost', operator: 'In', values: [namespace] }] };
       const affinity = {
         nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, preference }] },
@@ -508,6 +507,8 @@ export function controllerSuite(name: string, open: () => Promise<Server>): void
       await client.create(refs.deployments, wanted);
       await podList.until('on the node', (list) => list.some((pod) => pod.spec.nodeName === 'node-lost'));
       kubelet.fallSilent('node-lost');
+      // From its first lease on it is expected to report, and it never will.
+      await client.create(refs.leases, lease);
       await nodeList.until('tainted', (list) => {
         const taints = list.find(({ metadata }) => metadata.name === 'node-lost')?.spec?.taints ?? [];
         return ['NoSchedule', 'NoExecute'].every((effect) =>
