@@ -117,12 +117,18 @@ function acceptSpdy(socket: Duplex, head: Buffer, version: string): SpdyTranspor
   input.push(head);
   socket.on('data', (bytes: Buffer) => input.push(bytes));
   for (const event of ['end', 'close', 'error']) socket.on(event, () => input.end());
+  const waiting: (() => void)[] = [];
+  for (const event of ['drain', 'close']) {
+    socket.on(event, () => {
+      for (const resolve of waiting.splice(0)) resolve();
+    });
+  }
   return {
     input,
     write: (bytes) =>
       new Promise((resolve) => {
         if (socket.destroyed || socket.write(bytes)) return resolve();
-        socket.once('drain', resolve).once('close', resolve);
+        waiting.push(resolve);
       }),
     close: () => {
       socket.end();
