@@ -122,7 +122,7 @@ when('./rig up: Bookinfo with a canary', () => {
   }, 60_000);
 
   test('kubectl apply of another weight changes the split, and not one request fails', async () => {
-    const load = startLoad(`${mesh.gateway}/productpage`, { perSecond: 40 });
+    const load = startLoad(`${mesh.gateway}/productpage`, { perSecond: 200 });
     const route = JSON.parse(await mesh.kubectl(['get', 'virtualservice', 'reviews', '-o', 'json'])) as {
       spec: { http: { route: { destination: { subset: string }; weight?: number }[] }[] };
       metadata: object;
@@ -159,6 +159,10 @@ when('./rig up: Bookinfo with a canary', () => {
 
   test('nothing goes to a public address', async () => {
     const productpage = await podOf('app=productpage');
+    // Cluster DNS has no forwarder: names of services resolve, public ones do not.
+    const inside = ['exec', 'deploy/productpage-v1', '-c', 'productpage', '--', 'getent', 'hosts'];
+    expect(await mesh.kubectl([...inside, 'reviews'])).toMatch(/^10\.96\./);
+    expect((await mesh.tryKubectl([...inside, 'example.com'])).code).not.toBe(0);
     for (const user of ['1000', '1337']) {
       const said = await inPod(
         productpage,

@@ -1,8 +1,9 @@
 // Stock kubectl at work on the local cluster: rollouts, patches, output forms, logs, cordons, as a user types them.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { kubectlPath, Mesh } from './mesh.ts';
+import { whyMissing } from '../harness/kubernetes-programs.ts';
+import { eventually, kubectlPath, Mesh } from './mesh.ts';
 
-const skip = kubectlPath() === undefined ? 'kubectl is not on this machine' : undefined;
+const skip = kubectlPath() === undefined ? whyMissing('kubectl') : undefined;
 const when = skip === undefined ? describe : describe.skip;
 if (skip !== undefined) console.warn(`skipped: ${skip}`);
 
@@ -81,6 +82,43 @@ when('stock kubectl on the local cluster', () => {
     await shop('wait', 'deploy/web', '--for=jsonpath={.status.replicas}=1', '--timeout=100s');
     expect(await shop('logs', 'deploy/web')).toContain('httpbin listens on 80');
   }, 240_000);
+
+  test('watches: a change is seen by a get that waits', async () => {
+    const watch = mesh.spawnKubectl([...SHOP, 'get', 'configmap', '-w', '-o', 'name']);
+    let seen = '';
+    watch.stdout?.on('data', (chunk: Buffer) => {
+      seen += chunk.toString();
+    });
+    try {
+      await eventually('the list', async () => seen.includes('configmap/kube-root-ca.crt'));
+      await shop('create', 'configmap', 'later', '--from-literal=a=b');
+      await eventually('the new object', async () => seen.includes('configmap/later'));
+    } finally {
+      watch.kill();
+    }
+    expect(await mesh.kubectl(['get', 'pods', '-A', '-o', 'yaml'])).toContain('kind: Pod');
+  }, 120_000);
+
+  test('applies server-side, diffs, explains, shows events and who may do what', async () => {
+    const config = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: owned }\ndata: { a: "1" }\n';
+    await mesh.kubectl([...SHOP, 'apply', '--server-side', '--field-manager=one', '-f', '-'], config);
+    const conflict = await mesh.tryKubectl(
+      [...SHOP, 'apply', '--server-side', '--field-manager=two', '-f', '-'],
+      config.replace('"1"', '"2"'),
+    );
+    expect(conflict.code).not.toBe(0);
+    expect(conflict.stderr).toMatch(/conflict with "one".*\.data\.a/s);
+    const diff = await mesh.tryKubectl(
+      [...SHOP, 'diff', '--server-side', '--force-conflicts', '-f', '-'],
+      config.replace('"1"', '"2"'),
+    );
+    expect(diff.code).toBe(1);
+    expect(diff.stdout).toMatch(/-\s+a: "1"\n\+\s+a: "2"/);
+    expect(await mesh.kubectl(['explain', 'deployment.spec.replicas'])).toMatch(/FIELD: replicas <integer>/);
+    expect(await shop('events', '--for', 'deployment/web')).toMatch(/ScalingReplicaSet/);
+    expect(await mesh.kubectl(['auth', 'can-i', 'create', 'pods'])).toBe('yes\n');
+    expect((await mesh.tryKubectl(['auth', 'can-i', 'create', 'pods', '--as=nobody'])).stdout).toBe('no\n');
+  }, 120_000);
 
   test('deletes with what belongs to it', async () => {
     await shop('delete', 'deploy,svc', '--all', '--cascade=foreground', '--timeout=100s');

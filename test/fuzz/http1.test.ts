@@ -88,8 +88,7 @@ test('the inspectors answer to any bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 600 }), fc.boolean(), (bytes, tls) => {
       const buffer = Buffer.from(bytes);
-      if (tls && buffer.length > 6)
-        Buffer.from([0x16, 3, 1, 0, Math.min(255, buffer.length - 5), 1]).copy(buffer);
+      if (tls && buffer.length > 6) Buffer.from([0x16, 3, 1, 0, Math.min(255, buffer.length - 5), 1]).copy(buffer);
       expect(['object', 'string', 'undefined']).toContain(typeof readClientHello(buffer));
       expect([undefined, 'none', 'http/1.0', 'http/1.1', 'h2c']).toContain(sniffHttp(buffer));
     }),

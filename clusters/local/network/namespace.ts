@@ -34,7 +34,16 @@ export async function createClusterNamespace(instance: string, nodes: number): P
   await inside('link', 'set', 'rig0', 'up');
   for (let node = 0; node < nodes; node++) await inside('address', 'replace', `${nodeAddress(node)}/32`, 'dev', 'rig0');
   // What leads nowhere is told so at once, however often it is tried.
-  await run('nsenter', [`--net=${namespacePath(name)}`, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit'], { env });
+  await run(
+    'nsenter',
+    [
+      `--net=${namespacePath(name)}`,
+      'sh',
+      '-c',
+      'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit',
+    ],
+    { env },
+  );
   return name;
 }
 

@@ -31,16 +31,19 @@ process.on('unhandledRejection', (error) => log(`BUG: ${(error as Error)?.stack 
 
 const client = KubeClient.fromKubeconfig(config.kubeconfig);
 const serviceClient = KubeClient.fromKubeconfig(config.serviceKubeconfig);
-const images = new ImageTable(toImageEntries(readFileSync(config.images, 'utf8')), {
-  node: config.nodeBinary,
-  bundle: config.bundles,
-});
+/** Where containers see our Node and the bundles: no volume of a pod is mounted over these, wherever the checkout lies. */
+const inContainer = { node: '/opt/rigging/bin/node', bundle: '/opt/rigging/bundle' };
+const images = new ImageTable(toImageEntries(readFileSync(config.images, 'utf8')), inContainer);
 const runtime = new ProcessRuntime({
   stateDir: config.stateDir,
   podCidr: config.podCidr,
   nodeAddress: config.nodeAddress,
   hide: [config.home],
-  expose: [config.nodeBinary, config.bundles, ...config.expose],
+  expose: [
+    { source: config.nodeBinary, target: inContainer.node },
+    { source: config.bundles, target: inContainer.bundle },
+    ...config.expose.map((path) => ({ source: path, target: path })),
+  ],
 });
 runtime.open();
 

@@ -27,7 +27,10 @@ if (why) {
     test('are accepted as they are, and applying them again changes nothing', async () => {
       const { client } = kubernetes;
       const resources = new ResourceMap(client);
-      const objects = program({ ...tryBuiltInEnvironment('local')!, egressGateway: true }).objects() as unknown as KubeObject[];
+      const objects = program({
+        ...tryBuiltInEnvironment('local')!,
+        egressGateway: true,
+      }).objects() as unknown as KubeObject[];
       const apply = async (object: KubeObject): Promise<KubeObject> =>
         client.apply(await resources.find(object), object, {
           fieldManager: 'rigging',

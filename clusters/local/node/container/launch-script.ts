@@ -2,6 +2,12 @@
 // process of the new namespaces, builds the container's own root file system and becomes the program.
 import type { ContainerSpec, Mount } from './runtime.ts';
 
+/** A file or directory of the host, and where containers see it. */
+export interface Exposure {
+  readonly source: string;
+  readonly target: string;
+}
+
 /** Places of one container attempt on the host. All paths are absolute and plain (checked when the runtime starts). */
 export interface LaunchPaths {
   /** The attempt's own directory: FIFOs, exit code, scripts, `rw` for the writable layer. */
@@ -10,8 +16,8 @@ export interface LaunchPaths {
   readonly skeletons: readonly string[];
   /** Directories that containers must not see. */
   readonly hide: readonly string[];
-  /** Paths below hidden directories that they may read. */
-  readonly expose: readonly string[];
+  /** What every container may read, at a path that no volume of a pod hides. */
+  readonly expose: readonly Exposure[];
   readonly hostname: string;
   /** Name below /run/netns; undefined leaves the process in the cluster's namespace. */
   readonly netns: string | undefined;
@@ -95,7 +101,7 @@ export function toInitScript(spec: ContainerSpec, paths: LaunchPaths): string {
   const program = spec.command[0] ?? '';
   const plain = spec.env.filter(([name]) => isShellName(name));
   const odd = spec.env.filter(([name]) => !isShellName(name));
-  const exposed = paths.expose.map((path) => ({ source: path, target: path, readOnly: true }));
+  const exposed = paths.expose.map((it) => ({ ...it, readOnly: true }));
   const mounts = [...exposed, ...toMountOrder(spec.mounts)];
   const command = [
     ...(odd.length > 0 ? ['env', ...odd.map(([name, value]) => `${name}=${value}`)] : []),

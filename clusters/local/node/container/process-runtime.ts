@@ -7,7 +7,7 @@ import { AddressPool } from '../sandbox/addresses.ts';
 import { createPodNetwork, hasPodNetwork, removePodNetwork, toNetnsName } from '../sandbox/pod-network.ts';
 import { execInContainer } from './exec-command.ts';
 import { adoptContainer, ContainerProcess, launchContainer } from './container-process.ts';
-import type { LaunchPaths } from './launch-script.ts';
+import type { Exposure, LaunchPaths } from './launch-script.ts';
 import type { ContainerRuntime, ContainerSpec, ExecResult, RunningContainer, Sandbox, SandboxSpec } from './runtime.ts';
 
 export interface ProcessRuntimeOptions {
@@ -17,7 +17,7 @@ export interface ProcessRuntimeOptions {
   /** Directories hidden from containers. */
   readonly hide: readonly string[];
   /** Paths they may read all the same. */
-  readonly expose: readonly string[];
+  readonly expose: readonly Exposure[];
 }
 
 interface SandboxState extends Omit<Sandbox, 'created'> {
@@ -41,7 +41,11 @@ export class ProcessRuntime implements ContainerRuntime {
 
   /** Makes the state directory and reads the sandboxes that a former run left. */
   open(): void {
-    for (const path of [this.options.stateDir, ...this.options.hide, ...this.options.expose]) {
+    for (const path of [
+      this.options.stateDir,
+      ...this.options.hide,
+      ...this.options.expose.flatMap((it) => [it.source, it.target]),
+    ]) {
       if (!isPlainPath(path)) {
         throw new Error(
           `${path}: the path of the cluster's state may hold letters, digits and ._+@- only; set RIG_HOME to another`,
