@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type ResourceDefinition } from '../kinds/definition.ts';
 import type { ResourceRegistry } from '../kinds/registry.ts';
 import { type Fields, isFields } from '../object.ts';
-import { definitions, descriptions, type Schema, shapeNameOf } from '../shapes/shapes.ts';
+import { definitions, type Schema, shapeNameOf } from '../shapes/shapes.ts';
 
 const info = { title: 'Kubernetes', version: 'v1.34.0' };
 const customName = (definition: ResourceDefinition): string =>
@@ -19,22 +19,6 @@ const gvk = (definition: ResourceDefinition): Fields => ({
   kind: definition.kind,
 });
 
-function documented(name: string): Fields {
-  const texts = descriptions()[name] ?? {};
-  const definition = definitions[name]!;
-  const properties = Object.fromEntries(
-    Object.entries(definition.properties ?? {}).map(([field, schema]) => [
-      field,
-      texts[field] === undefined ? schema : { description: texts[field], ...schema },
-    ]),
-  );
-  return {
-    ...(texts[''] === undefined ? {} : { description: texts[''] }),
-    ...definition,
-    ...(definition.properties === undefined ? {} : { properties }),
-  };
-}
-
 function customSchema(definition: ResourceDefinition): Fields {
   const schema = definition.schema as Fields;
   return {
@@ -42,11 +26,11 @@ function customSchema(definition: ResourceDefinition): Fields {
     properties: {
       apiVersion: {
         type: 'string',
-        description: 'APIVersion defines the versioned schema of this representation of an object.',
+        description: 'Group and version of the object.',
       },
       kind: {
         type: 'string',
-        description: 'Kind is a string value representing the REST resource this object represents.',
+        description: 'Kind of the object.',
       },
       ...(isFields(schema['properties']) ? schema['properties'] : {}),
       metadata: {
@@ -78,7 +62,7 @@ function toV3(value: unknown): unknown {
 
 function collect(name: string, into: Map<string, Fields>): void {
   if (into.has(name) || definitions[name] === undefined) return;
-  into.set(name, documented(name));
+  into.set(name, definitions[name]!);
   const walk = (schema: Schema): void => {
     if (typeof schema.$ref === 'string') collect(schema.$ref.slice('#/definitions/'.length), into);
     for (const child of Object.values(schema.properties ?? {})) walk(child);
@@ -136,7 +120,7 @@ export class OpenApi {
 
   v2(): { text: string; hash: string } {
     return this.#cached('v2', () => {
-      const all: Fields = Object.fromEntries(Object.keys(definitions).map((name) => [name, documented(name)]));
+      const all: Fields = Object.fromEntries(Object.keys(definitions).map((name) => [name, definitions[name]!]));
       const paths: Fields = {};
       for (const definition of this.#registry.all) {
         const name = definitionName(definition);

@@ -1,4 +1,4 @@
-// Writes the shapes of the built-in kinds (generated/definitions.ts, generated/descriptions.ts) from a Kubernetes
+// Writes the shapes of the built-in kinds (generated/definitions.ts) from a Kubernetes
 // OpenAPI v2 document: `node generate.ts openapi-v2.json`. A document of a server of 1.34: `kubectl get --raw /openapi/v2`.
 // Taken from the document rather than from client-node's models, because those lack list types, merge keys and defaults.
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,27 +28,21 @@ const served = [
   'io.k8s.apimachinery.',
 ];
 
-/** Compact definitions and their texts, from a whole document. */
-export function compactShapes(document: Json): { definitions: Json; descriptions: Json } {
+/** Compact definitions from a whole document: names, types and list keys, without the texts, which are Kubernetes' own. */
+export function compactShapes(document: Json): Json {
   const definitions: Json = {};
-  const descriptions: Json = {};
   const all = document['definitions'] as Json;
   for (const name of Object.keys(all).sort()) {
     if (!served.some((prefix) => name.startsWith(prefix))) continue;
     const definition = structuredClone(all[name]) as Json;
-    const texts: Json = {};
-    if (typeof definition['description'] === 'string') texts[''] = definition['description'];
     delete definition['description'];
-    for (const [field, shape] of Object.entries((definition['properties'] ?? {}) as { [key: string]: Json })) {
-      if (typeof shape['description'] === 'string') texts[field] = shape['description'];
+    for (const shape of Object.values((definition['properties'] ?? {}) as { [key: string]: Json }))
       delete shape['description'];
-    }
     const kinds = definition['x-kubernetes-group-version-kind'];
     if (Array.isArray(kinds) && kinds.length > 3) delete definition['x-kubernetes-group-version-kind'];
     definitions[name] = definition;
-    descriptions[name] = texts;
   }
-  return { definitions, descriptions };
+  return definitions;
 }
 
 /** A module that exports JSON text, one entry a line: bundlers take it along, and it is parsed by those who need it. */
@@ -58,11 +52,10 @@ export function textModule(lines: readonly string[]): string {
 }
 
 if (import.meta.main) {
-  const { definitions, descriptions } = compactShapes(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Json);
+  const definitions = compactShapes(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Json);
   const write = (name: string, value: Json): void => {
     const lines = Object.entries(value).map(([key, entry]) => `${JSON.stringify(key)}:${JSON.stringify(entry)}`);
     writeFileSync(join(import.meta.dirname, 'generated', name), textModule(lines));
   };
   write('definitions.ts', definitions);
-  write('descriptions.ts', descriptions);
 }

@@ -1,6 +1,5 @@
 // Field types of built-in kinds, and the one view on a schema that patching, apply, decoding and CRDs share.
 import definitionsText from './generated/definitions.ts';
-import descriptionsText from './generated/descriptions.ts';
 
 /** A node of an OpenAPI schema, v2 or structural v3, as far as we read it. */
 export interface Schema {
@@ -27,13 +26,6 @@ for (const [name, definition] of Object.entries(definitions)) {
   if (!Array.isArray(kinds)) continue;
   for (const kind of kinds as { group: string; version: string; kind: string }[])
     byKind.set(`${kind.group}/${kind.version}/${kind.kind}`, name);
-}
-
-/** Texts of definitions (key '') and their fields; read when somebody asks for documentation. */
-let texts: { readonly [definition: string]: { readonly [field: string]: string } } | undefined;
-export function descriptions(): NonNullable<typeof texts> {
-  texts ??= JSON.parse(descriptionsText) as NonNullable<typeof texts>;
-  return texts!;
 }
 
 export const shapeNameOf = (group: string, version: string, kind: string): string | undefined =>
