@@ -31,8 +31,8 @@ import type {
 const MAX_BODY_BYTES = 1_000_000;
 const LARGE_BODY_BYTES = 100_000;
 const CORS_METHODS = ['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE', '*'];
-/** @see https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
-const GRPC_STATUS = [
+/** Names of gRPC status codes, by their number. @see https://github.com/grpc/grpc/blob/master/doc/statuscodes.md */
+export const GRPC_STATUS = [
   'OK',
   'CANCELLED',
   'UNKNOWN',

@@ -2,7 +2,7 @@
 import type { KubeObject } from '#lib/kube/object.ts';
 import type { Node, Pod, PodAffinityTerm, Taint, Toleration } from './objects.ts';
 import { isPodTerminal } from './pod-state.ts';
-import { toNumber } from './quantity.ts';
+import { toNumber } from '../quantity.ts';
 import { matchesNodeTerm, matchesSelector } from './selector.ts';
 
 export interface ClusterView {

@@ -1,5 +1,6 @@
 // Faults of a route -> Envoy's fault filter.
 import { tryDurationMs } from '#api/duration.ts';
+import { GRPC_STATUS } from '#api/http-route-rules.ts';
 import type { HttpFault } from '#api/virtual-service.ts';
 import type { HTTPFault } from '#wire/xds.ts';
 import { durationMs } from './values.ts';
@@ -8,25 +9,6 @@ const fraction = (percent: number | undefined) => ({
   numerator: Math.round((percent ?? 0) * 10_000),
   denominator: 'MILLION' as const,
 });
-const grpcStatuses = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 export function faultOf(fault: HttpFault | undefined): HTTPFault | undefined {
   if (!fault?.abort && !fault?.delay) return undefined;
@@ -44,7 +26,7 @@ export function faultOf(fault: HttpFault | undefined): HTTPFault | undefined {
       ? {
           abort: {
             ...(abort.grpcStatus !== undefined
-              ? { grpcStatus: Math.max(0, grpcStatuses.indexOf(abort.grpcStatus)) }
+              ? { grpcStatus: Math.max(0, GRPC_STATUS.indexOf(abort.grpcStatus)) }
               : { httpStatus: abort.httpStatus ?? 500 }),
             percentage: fraction(abort.percentage?.value),
           },

@@ -1,7 +1,7 @@
 // The downward API: what a field path of a pod, or a resource of a container, reads as text.
 // @see https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
 import type { Container, Pod } from '../pod-types.ts';
-import { toResourceField, tryQuantity } from './quantity.ts';
+import { toResourceField, tryQuantity } from '../../quantity.ts';
 
 /** Addresses a pod learns from the node. */
 export interface PodAddresses {

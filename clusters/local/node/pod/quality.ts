@@ -1,7 +1,7 @@
 // The quality-of-service class of a pod, from its requests and limits.
 // @see https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/
 import type { Pod } from '../pod-types.ts';
-import { tryQuantity } from './quantity.ts';
+import { tryQuantity } from '../../quantity.ts';
 
 export function toQosClass(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];

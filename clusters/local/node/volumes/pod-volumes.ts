@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, realpathSync, statSync, wr
 import { isAbsolute, join, normalize } from 'node:path';
 import type { Mount } from '../container/runtime.ts';
 import { expandVariables } from '../pod/environment.ts';
-import { tryQuantity } from '../pod/quantity.ts';
+import { tryQuantity } from '../../quantity.ts';
 import type { Container, Volume } from '../pod-types.ts';
 import { runCommand } from '../run-command.ts';
 import { writeVolume } from './atomic-writer.ts';

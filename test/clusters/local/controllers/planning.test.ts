@@ -16,7 +16,7 @@ import type {
   PodDisruptionBudget,
   Service,
 } from '../../../../clusters/local/controllers/objects.ts';
-import { toNumber } from '../../../../clusters/local/controllers/quantity.ts';
+import { toNumber } from '../../../../clusters/local/quantity.ts';
 import { schedule } from '../../../../clusters/local/controllers/scheduling.ts';
 import { templateHash } from '../../../../clusters/local/controllers/template-hash.ts';
 

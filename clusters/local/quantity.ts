@@ -30,6 +30,9 @@ export function tryQuantity(text: string | number | undefined): number | undefin
   return Number.isFinite(value) ? value : undefined;
 }
 
+/** The value of a quantity, 0 for what is none: the API server refuses those. */
+export const toNumber = (text: string | number | undefined): number => tryQuantity(text) ?? 0;
+
 /** A quantity divided by a divisor and rounded up, as resourceFieldRef exposes it. */
 export function toResourceField(quantity: number, divisor: string | undefined): string {
   const by = tryQuantity(divisor) ?? 0;
