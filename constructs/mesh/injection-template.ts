@@ -46,25 +46,30 @@ export type InjectionField = keyof typeof injectionFields;
 
 const field = (name: InjectionField): string => `\${${name}}`;
 
+/** What the container of a sidecar and of a gateway take from the pod and the mesh alike. */
+const proxyFields = {
+  image: field('proxy.image'),
+  pullPolicy: field('proxy.pullPolicy'),
+  discoveryAddress: field('discovery.address'),
+  clusterDomain: field('mesh.clusterDomain'),
+  clusterId: field('mesh.clusterId'),
+  trustDomain: field('mesh.trustDomain'),
+  meshId: field('mesh.id'),
+  network: field('mesh.network'),
+  proxyLogLevel: field('proxy.logLevel'),
+  agentLogLevel: field('proxy.agentLogLevel'),
+  resources: field('proxy.resources'),
+  workloadName: field('pod.workloadName'),
+  owner: field('pod.owner'),
+  proxyConfig: field('proxy.config'),
+};
+
 /** The pod of template `sidecar`. */
 export function sidecarTemplate(): Record<string, unknown> {
   const proxy = {
     ...proxyContainer({
       role: 'sidecar',
-      image: field('proxy.image'),
-      pullPolicy: field('proxy.pullPolicy'),
-      discoveryAddress: field('discovery.address'),
-      clusterDomain: field('mesh.clusterDomain'),
-      clusterId: field('mesh.clusterId'),
-      trustDomain: field('mesh.trustDomain'),
-      meshId: field('mesh.id'),
-      network: field('mesh.network'),
-      proxyLogLevel: field('proxy.logLevel'),
-      agentLogLevel: field('proxy.agentLogLevel'),
-      resources: field('proxy.resources'),
-      workloadName: field('pod.workloadName'),
-      owner: field('pod.owner'),
-      proxyConfig: field('proxy.config'),
+      ...proxyFields,
       ports: [{ containerPort: 15090, name: 'http-envoy-prom', protocol: 'TCP' }],
       env: [
         { name: 'ISTIO_META_POD_PORTS', value: field('pod.ports') },
@@ -133,20 +138,7 @@ export function gatewayTemplate(): Record<string, unknown> {
   const { metadata } = sidecar;
   const container = proxyContainer({
     role: 'router',
-    image: field('proxy.image'),
-    pullPolicy: field('proxy.pullPolicy'),
-    discoveryAddress: field('discovery.address'),
-    clusterDomain: field('mesh.clusterDomain'),
-    clusterId: field('mesh.clusterId'),
-    trustDomain: field('mesh.trustDomain'),
-    meshId: field('mesh.id'),
-    network: field('mesh.network'),
-    proxyLogLevel: field('proxy.logLevel'),
-    agentLogLevel: field('proxy.agentLogLevel'),
-    resources: field('proxy.resources'),
-    workloadName: field('pod.workloadName'),
-    owner: field('pod.owner'),
-    proxyConfig: field('proxy.config'),
+    ...proxyFields,
     ports: [
       { containerPort: 15090, name: 'http-envoy-prom', protocol: 'TCP' },
       { containerPort: 15020, name: 'metrics', protocol: 'TCP' },

@@ -1,7 +1,7 @@
 // A sidecar's inbound side: one listener on 15006 whose chains tell ports, mutual TLS and HTTP apart.
 import type { FilterChain, Listener, RouteConfiguration } from '#wire/xds.ts';
 import type { Model } from '../model/build.ts';
-import { isHttp, isHttp2, type Protocol } from '../model/protocol.ts';
+import { isHttp, type Protocol } from '../model/protocol.ts';
 import { tcpAuthorization } from './authorization.ts';
 import { httpFilter, httpManager } from './http-manager.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
@@ -27,7 +27,6 @@ export function virtualInbound(model: Model, proxy: ProxyNode): Listener {
   return {
     name: 'virtualInbound',
     address: address('0.0.0.0', inboundPort),
-    useOriginalDst: undefined,
     trafficDirection: 'INBOUND',
     filterChains: chains,
     listenerFilters: [
@@ -80,7 +79,7 @@ function chainsFor(model: Model, proxy: ProxyNode, port: InboundPort | undefined
       meshDownstream(alpn, model.mesh.trustDomain),
     ),
   });
-  const httpAlpn = isHttp2(protocol) ? ['h2', 'http/1.1'] : ['h2', 'http/1.1'];
+  const httpAlpn = ['h2', 'http/1.1'];
   const chains: FilterChain[] = [];
   const declaredHttp = isHttp(protocol);
   const declaredTcp = !declaredHttp && protocol !== 'auto';
